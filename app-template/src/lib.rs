@@ -1,0 +1,26 @@
+//! A small team's notes: the application that you start from.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `app.rs` | the document, the routes and the pages' frame |
+//! | `pages/` | one file for each page |
+//! | `visitor.rs`, `notes.rs` | the functions: what the pages read and do |
+//! | `db.rs` | the database, on the server only |
+//! | `main.rs` | the server |
+//! | `csr.rs` | the same application without one, for `trunk serve` |
+
+pub mod app;
+pub mod notes;
+pub mod pages;
+pub mod visitor;
+
+mizan::server! {
+    pub mod db;
+}
+
+/// Called by the page once the browser has loaded the WebAssembly.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    mizan::mount(app::App);
+}

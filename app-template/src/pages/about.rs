@@ -1,0 +1,22 @@
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// How the page came to be, for whoever reads the source next.
+#[component]
+pub fn About() -> impl IntoView {
+    view! {
+        <Title text="About"/>
+        <section class="lead">
+            <h1>"How this works"</h1>
+            <p>
+                "The server rendered this page. Your browser took it over without asking for
+                anything again: your name came along with it."
+            </p>
+            <ol class="steps">
+                <li><strong>"Read"</strong>" — " <code>"latest_notes"</code> " is one async function. The page calls it as if it were here."</li>
+                <li><strong>"Share"</strong>" — " <code>"current_visitor"</code> " belongs to the global context: it ran once, and the header and the form both read it."</li>
+                <li><strong>"Write"</strong>" — " <code>"add_note"</code> " answers with a typed error where a note is too long. Switch JavaScript off: it still does."</li>
+            </ol>
+        </section>
+    }
+}

@@ -1,0 +1,166 @@
+//! What a function with the attribute means, once everything about it was checked.
+
+use super::options::{Input, Options};
+use crate::errors::Errors;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Attribute, FnArg, Ident, ItemFn, Pat, Path, ReturnType, Type, ext::IdentExt};
+
+pub(crate) struct Function {
+    /// The function as it was written, without the attributes that went elsewhere.
+    pub(crate) item: ItemFn,
+    pub(crate) docs: Vec<Attribute>,
+    /// The name of the argument struct.
+    pub(crate) name: Ident,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) output: Type,
+    pub(crate) context: Option<Path>,
+    pub(crate) private: bool,
+    pub(crate) input: Input,
+}
+
+pub(crate) struct Argument {
+    /// Attributes for the field: serde's and docs.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+}
+
+impl Function {
+    pub(crate) fn parse(options: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
+        let mut errors = Errors::default();
+        let options = Options::parse(options, &mut errors);
+        let mut item = match syn::parse2::<ItemFn>(item.clone()) {
+            Ok(item) => item,
+            Err(_) => {
+                errors.at(&first_line(item), "`#[mizan::client]` goes on an `async fn` with a body");
+                return errors.finish(()).and(Err(TokenStream::new()));
+            }
+        };
+        check_signature(&item, &mut errors);
+        let arguments = arguments(&mut item, &mut errors);
+        let output = output(&item, &mut errors);
+        check_options(&options, &item, &mut errors);
+        let docs = take_docs(&mut item.attrs);
+        let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
+        let input = options.input.map_or(Input::Json, |(_, input)| input);
+        let (context, private) = (options.context, options.private.is_some());
+        errors.finish(Self { item, docs, name, arguments, output, context, private, input })
+    }
+
+    /// The name on the wire.
+    pub(crate) fn wire_name(&self) -> String {
+        self.item.sig.ident.unraw().to_string()
+    }
+}
+
+fn check_signature(item: &ItemFn, errors: &mut Errors) {
+    let sig = &item.sig;
+    if sig.asyncness.is_none() {
+        errors.at(&sig.fn_token, "a server function is `async`");
+    }
+    if !sig.generics.params.is_empty() {
+        errors.at(&sig.generics.params, "a server function has no generic parameters: the wire needs to know its types");
+    }
+    if let Some(clause) = &sig.generics.where_clause {
+        errors.at(clause, "a server function has no `where` clause");
+    }
+    for (present, tokens) in [
+        (sig.constness.is_some(), sig.constness.to_token_stream()),
+        (sig.unsafety.is_some(), sig.unsafety.to_token_stream()),
+        (sig.abi.is_some(), sig.abi.to_token_stream()),
+        (sig.variadic.is_some(), sig.variadic.to_token_stream()),
+    ] {
+        if present {
+            errors.at(&tokens, format!("a server function can't be `{tokens}`"));
+        }
+    }
+}
+
+fn check_options(options: &Options, item: &ItemFn, errors: &mut Errors) {
+    if let Some(private) = &options.private {
+        if options.context.is_some() {
+            errors.at(private, "a member of a context is sent to the browser: it can't be `private`");
+        }
+        if options.input.is_some() {
+            errors.at(private, "a `private` function has no endpoint: `input` means nothing for it");
+        }
+    }
+    let is_global = options.context.as_ref().and_then(|path| path.segments.last());
+    if is_global.is_some_and(|segment| segment.ident == "Global") && !item.sig.inputs.is_empty() {
+        errors.at(
+            &item.sig.inputs,
+            "a member of the global context takes no arguments: the page as a whole has none to give",
+        );
+    }
+}
+
+/// Takes the arguments apart, and their attributes off the function.
+fn arguments(item: &mut ItemFn, errors: &mut Errors) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    for input in &mut item.sig.inputs {
+        let argument = match input {
+            FnArg::Receiver(receiver) => {
+                errors.at(receiver, "a server function is not a method");
+                continue;
+            }
+            FnArg::Typed(argument) => argument,
+        };
+        let attributes = std::mem::take(&mut argument.attrs);
+        for attribute in &attributes {
+            if !attribute.path().is_ident("serde") && !attribute.path().is_ident("doc") {
+                errors.at(attribute, "an argument takes attributes of serde's and docs only");
+            }
+        }
+        let ty = (*argument.ty).clone();
+        match &ty {
+            Type::Reference(_) => errors.at(
+                &ty,
+                "an argument travels over the wire: take an owned value, such as `String` for `&str`",
+            ),
+            Type::ImplTrait(_) => {
+                errors.at(&ty, "an argument has one type, which the wire knows: `impl Trait` has many");
+            }
+            _ => {}
+        }
+        match &*argument.pat {
+            Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                arguments.push(Argument { attributes, name: pat.ident.clone(), ty });
+            }
+            pat => errors.at(pat, "an argument needs a name: the wire carries it"),
+        }
+    }
+    arguments
+}
+
+fn output(item: &ItemFn, errors: &mut Errors) -> Type {
+    match &item.sig.output {
+        ReturnType::Type(_, ty) => (**ty).clone(),
+        ReturnType::Default => {
+            errors.at(&item.sig.ident, "a server function returns `mizan::Result<T>`; `mizan::Result<()>` for nothing");
+            Type::Verbatim(quote!(()))
+        }
+    }
+}
+
+fn take_docs(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
+    let (docs, rest) = std::mem::take(attributes).into_iter().partition(|attribute| attribute.path().is_ident("doc"));
+    *attributes = rest;
+    docs
+}
+
+/// Something to point at in an item that is not a function: not all of its body.
+fn first_line(item: TokenStream) -> TokenStream {
+    item.into_iter().take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_))).collect()
+}
+
+/// `rename_note` is `RenameNote`.
+fn pascal_case(name: &Ident) -> Ident {
+    let mut pascal = String::new();
+    for word in name.unraw().to_string().split('_') {
+        let mut letters = word.chars();
+        pascal.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+        pascal.push_str(letters.as_str());
+    }
+    format_ident!("{pascal}", span = name.span())
+}

@@ -1,0 +1,23 @@
+//! For the code that the attribute macros generate, and for nobody else: no promise is made.
+
+pub use crate::{
+    call::{AnswerEncoding, Call, Returns, Server, side::call},
+    context::{Member, side::query},
+    error::Error,
+};
+pub use serde;
+pub use server_fn::{
+    Http, ServerFn,
+    client::browser::BrowserClient,
+    codec::{Json, Post, PostUrl},
+};
+
+#[cfg(feature = "ssr")]
+pub use {
+    crate::{
+        call::server::{Body, Registration as FunctionRegistration},
+        context::server::Registration as MemberRegistration,
+        registry::Location,
+    },
+    inventory,
+};

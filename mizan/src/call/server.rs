@@ -1,0 +1,213 @@
+//! A call on the server: the body, run where it stands or behind the endpoint.
+//!
+//! [`call`] is what the function itself does, wherever it is called: the span, the log and the
+//! catch for panics are here, so that the endpoint, a context member and a plain call during
+//! server rendering behave the same. [`Registration`] is the endpoint's way in.
+
+use super::{Call, wire::Answer};
+use crate::{Code, Error, Result, registry::Location};
+use bytes::Bytes;
+use futures::FutureExt;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::error::Category;
+use std::{any::Any, collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin};
+use tracing::{Instrument, field};
+
+/// The body of a function; exists on the server only.
+pub trait Body: Call {
+    /// Runs the body.
+    fn run(self) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// Runs the body of a function in a span, catching its panic.
+///
+/// # Errors
+///
+/// What the body failed with; INTERNAL_ERROR when it panicked.
+pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
+    let span = tracing::info_span!(
+        "call",
+        function = C::NAME,
+        code = field::Empty,
+        duration_us = field::Empty
+    );
+    let started = (!span.is_disabled()).then(std::time::Instant::now);
+    // A panic leaves the body's own values behind, and nothing of ours
+    let result = AssertUnwindSafe(arguments.run())
+        .catch_unwind()
+        .instrument(span.clone())
+        .await
+        .unwrap_or_else(|panic| Err(panicked(C::NAME, &*panic)));
+    if let Err(error) = &result {
+        log(C::NAME, error);
+    }
+    if let Some(started) = started {
+        let code = result.as_ref().err().map_or("OK", |error| error.code().name());
+        let elapsed = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        span.record("code", code).record("duration_us", elapsed);
+    }
+    result
+}
+
+/// The error that a panic becomes. Its text goes to the log, as a cause does.
+pub(crate) fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    tracing::error!(function, panic = text, "the function panicked");
+    Error::new(Code::Internal, Code::Internal.default_message())
+}
+
+fn log(function: &'static str, error: &Error) {
+    error.log_once(|cause, location| {
+        let chain = std::iter::successors(cause.source(), |error| error.source());
+        let sources = chain.map(|error| format!(": {error}")).collect::<String>();
+        tracing::error!(function, at = %location, "{cause}{sources}");
+    });
+}
+
+/// How the arguments of a request are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// `application/json`
+    Json,
+    /// `application/x-www-form-urlencoded`, for functions with `input = PostUrl`
+    Form,
+}
+
+/// A call that was decoded and is under way; ends in the bytes of its answer.
+pub(crate) type Dispatched = Pin<Box<dyn Future<Output = Result<Vec<u8>>> + Send>>;
+
+/// A function as the server knows it; collected from the whole program.
+pub struct Registration {
+    pub(crate) name: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) location: Location,
+    pub(crate) private: bool,
+    pub(crate) form: bool,
+    pub(crate) dispatch: fn(Bytes, Encoding) -> Dispatched,
+}
+
+inventory::collect!(Registration);
+
+impl Registration {
+    /// Describes the function `C`, which stands at `location`.
+    pub const fn new<C: Body>(location: Location) -> Self {
+        Self {
+            name: C::NAME,
+            path: C::PATH,
+            location,
+            private: false,
+            form: false,
+            dispatch: dispatch::<C>,
+        }
+    }
+
+    /// Keeps the function off the wire.
+    #[must_use]
+    pub const fn private(self) -> Self {
+        Self { private: true, ..self }
+    }
+
+    /// Lets the endpoint take an HTML form's encoding too.
+    #[must_use]
+    pub const fn form(self) -> Self {
+        Self { form: true, ..self }
+    }
+}
+
+fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
+    Box::pin(async move {
+        let arguments = match encoding {
+            Encoding::Json => decode_json::<C>(&body, C::ARGUMENTS)?,
+            Encoding::Form => decode_form::<C>(&body)?,
+        };
+        drop(body);
+        encode(&Answer { result: call(arguments).await? })
+    })
+}
+
+/// Writes a value as JSON.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
+    // Most answers fit; a larger one grows by doubling
+    let mut text = Vec::with_capacity(256);
+    serde_json::to_writer(&mut text, value)?;
+    Ok(text)
+}
+
+fn decode_json<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
+    // serde lets an array stand for a struct; the wire does not
+    if body.trim_ascii_start().first() == Some(&b'{')
+        && let Ok(value) = serde_json::from_slice(body)
+    {
+        return Ok(value);
+    }
+    Err(explain::<T>(body, arguments))
+}
+
+/// Says what is wrong with a body that did not decode; off the fast path.
+fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
+    use serde_json::{Map, Value};
+
+    let object = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) => return Error::validation("the arguments have to be one object"),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            return Error::bad_request(format!("not valid JSON at line {line}, column {column}"));
+        }
+    };
+    let mut fields = BTreeMap::<String, Vec<String>>::new();
+    let unknown = |object: &Map<String, Value>| -> Vec<String> {
+        object.keys().filter(|key| !arguments.contains(&key.as_str())).cloned().collect()
+    };
+    for key in unknown(&object) {
+        fields.insert(shorten(&key), vec!["is not an argument of this function".to_owned()]);
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    if let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        let text = error.to_string();
+        if let Some(name) = quoted(&text, "missing field `") {
+            let name = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+            fields.insert(name, vec!["is missing".to_owned()]);
+        } else if let Some(name) = quoted(&text, "duplicate field `") {
+            fields.insert(name.to_owned(), vec!["is given twice".to_owned()]);
+        } else if error.classify() == Category::Data && !fields.contains_key(&path) {
+            let text = text.split(" at line ").next().unwrap_or_default();
+            fields.insert(shorten(&path), vec![shorten(text)]);
+        }
+    }
+    Error::invalid_fields(fields)
+}
+
+/// The name in backticks behind `prefix`, where a message of serde's begins like that.
+fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    text.strip_prefix(prefix)?.split('`').next()
+}
+
+/// Keeps what a caller sent from coming back at full length.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn decode_form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Error::bad_request("the form is not encoded in UTF-8"))?;
+    // Depth and leniency as in Leptos's `PostUrl`: nested structs as `address[street]`
+    serde_qs::Config::new(5, false).deserialize_str(text).map_err(|error| {
+        let text = error.to_string();
+        match quoted(&text, "missing field `") {
+            Some(name) => Error::invalid_field(name, "is missing"),
+            None => match quoted(&text, "unknown field `") {
+                Some(name) => Error::invalid_field(shorten(name), "is not an argument of this function"),
+                None => Error::validation(shorten(&text)),
+            },
+        }
+    })
+}
+

@@ -1,0 +1,44 @@
+//! `{"error":{"code","message","details"?}}`
+
+use super::{Code, Error, Inner};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, sync::Arc};
+
+/// The body of every answer that is an error.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ErrorEnvelope<E = Error> {
+    pub(crate) error: E,
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Error", 3)?;
+        object.serialize_field("code", self.0.code.name())?;
+        object.serialize_field("message", &*self.0.message)?;
+        match &self.0.details {
+            Some(details) => object.serialize_field("details", details)?,
+            None => object.skip_field("details")?,
+        }
+        object.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    /// A code that this build does not know (a newer server's) reads as [`Code::Internal`].
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            code: String,
+            message: String,
+            details: Option<Box<RawValue>>,
+        }
+        let Wire { code, message, details } = Wire::deserialize(deserializer)?;
+        Ok(Self(Arc::new(Inner {
+            code: Code::from_name(&code).unwrap_or(Code::Internal),
+            message: Cow::Owned(message),
+            details,
+            cause: None,
+        })))
+    }
+}

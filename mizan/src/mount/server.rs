@@ -1,0 +1,3 @@
+use leptos::IntoView;
+
+pub(super) fn mount<V: IntoView + 'static>(_: impl FnOnce() -> V + 'static) {}

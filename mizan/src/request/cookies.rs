@@ -1,0 +1,110 @@
+use super::Scope;
+use cookie::Cookie;
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+use leptos::reactive::owner::{use_context, with_context};
+use leptos_axum::ResponseOptions;
+
+/// The cookies of the current request and of its answer; returned by [`cookies`].
+#[derive(Debug)]
+pub struct Cookies(());
+
+/// Returns the cookies of the current request.
+///
+/// Outside a request there are none, and setting one does nothing.
+///
+/// # Example
+///
+/// ```
+/// #[mizan::client]
+/// pub async fn choose_theme(theme: String) -> mizan::Result<Option<String>> {
+///     let cookies = mizan::cookies();
+///     let before = cookies.get("theme");
+///     cookies.set(("theme", theme));
+///     Ok(before)
+/// }
+/// # let _ = choose_theme;
+/// ```
+pub fn cookies() -> Cookies {
+    Cookies(())
+}
+
+impl Cookies {
+    /// Returns the value of a cookie: the one set in this request, else the one that came with it.
+    pub fn get(&self, name: &str) -> Option<String> {
+        match answered(name) {
+            Some(cookie) if cookie.max_age().is_some_and(|age| age.is_zero()) => None,
+            Some(cookie) => Some(cookie.value().to_owned()),
+            None => with_context(|parts: &Parts| received(&parts.headers, name)).flatten(),
+        }
+    }
+
+    /// Sets a cookie: a [`Cookie`](cookie::Cookie) or a `(name, value)` pair.
+    ///
+    /// What it leaves open is set to the safe choice: `HttpOnly`, `SameSite=Lax`, `Path=/`, and
+    /// `Secure` outside development. The value is percent-encoded.
+    pub fn set(&self, cookie: impl Into<Cookie<'static>>) {
+        let mut cookie = cookie.into();
+        if cookie.http_only().is_none() {
+            cookie.set_http_only(true);
+        }
+        if cookie.same_site().is_none() {
+            cookie.set_same_site(cookie::SameSite::Lax);
+        }
+        if cookie.path().is_none() {
+            cookie.set_path("/");
+        }
+        if cookie.secure().is_none() {
+            cookie.set_secure(!Scope::with(Scope::is_development).unwrap_or(false));
+        }
+        write(&cookie);
+    }
+
+    /// Removes a cookie that was set with `Path=/`.
+    pub fn remove(&self, name: &str) {
+        let mut cookie = Cookie::new(name.to_owned(), "");
+        cookie.make_removal();
+        self.set(cookie);
+    }
+}
+
+/// Finds a cookie among those that came with the request.
+fn received(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| Cookie::split_parse_encoded(line).flatten())
+        .find(|cookie| cookie.name() == name)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+/// Finds a cookie among those that go out with the answer.
+fn answered(name: &str) -> Option<Cookie<'static>> {
+    let options = use_context::<ResponseOptions>()?;
+    let parts = options.0.read().ok()?;
+    let values = parts.headers.get_all(header::SET_COOKIE);
+    values.iter().rev().find_map(|value| parse(value).filter(|cookie| cookie.name() == name))
+}
+
+/// Puts a cookie into the answer, in place of an earlier one of the name: a server should not
+/// send two (RFC 6265, section 4.1.1).
+fn write(cookie: &Cookie<'static>) {
+    let Ok(value) = HeaderValue::from_str(&cookie.encoded().to_string()) else { return };
+    let Some(options) = use_context::<ResponseOptions>() else { return };
+    let Ok(mut parts) = options.0.write() else { return };
+    let kept: Vec<HeaderValue> = parts
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|value| parse(value).is_none_or(|other| other.name() != cookie.name()))
+        .cloned()
+        .collect();
+    parts.headers.remove(header::SET_COOKIE);
+    for value in kept.into_iter().chain([value]) {
+        parts.headers.append(header::SET_COOKIE, value);
+    }
+}
+
+fn parse(value: &HeaderValue) -> Option<Cookie<'static>> {
+    Cookie::parse_encoded(value.to_str().ok()?.to_owned()).ok()
+}

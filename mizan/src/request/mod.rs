@@ -1,0 +1,16 @@
+//! What the body of a function can ask about the request it runs in.
+//!
+//! Everything here hangs on Leptos's context, so it works wherever `use_context` does: in the body
+//! of a call, in a context member, in a component during server rendering. It does not work in a
+//! task that the body spawned: take out what the task needs before spawning it.
+
+mod cookies;
+mod redirect;
+mod scope;
+mod state;
+
+pub use cookies::{Cookies, cookies};
+pub use redirect::redirect;
+pub(crate) use scope::Scope;
+pub(crate) use state::StateMap;
+pub use state::state;

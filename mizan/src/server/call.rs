@@ -1,0 +1,188 @@
+//! `POST /api/mizan/call/<fn>`
+//!
+//! One route for each function, so that axum's router finds it; from there the bytes of the body
+//! go straight to the function and its answer's bytes straight into the response.
+
+use super::{Site, answer, body};
+use crate::{
+    Error, Result,
+    call::server::{Encoding, Registration},
+    request::Scope,
+};
+use axum::{
+    body::Body,
+    extract::Request,
+    routing::{MethodRouter, post},
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use leptos::{prelude::provide_context, reactive::{computed::ScopedFuture, owner::Owner}};
+use leptos_axum::ResponseOptions;
+use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
+use std::sync::Arc;
+
+/// The endpoint of one function.
+pub(super) fn route(function: &'static Registration, site: &Arc<Site>) -> MethodRouter {
+    let site = Arc::clone(site);
+    post(move |request: Request| handle(function, site, request))
+        .fallback(|| async { answer::method_not_allowed("POST") })
+}
+
+async fn handle(
+    function: &'static Registration,
+    site: Arc<Site>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    // What a form without JavaScript goes back to
+    let form = function.form.then(|| Form::of(&parts.headers)).flatten();
+    let options = ResponseOptions::default();
+    let limits = (site.request_timeout, site.body_limit);
+    let work = async {
+        if function.private {
+            return Err(Error::forbidden("the function is for the server's own use"));
+        }
+        let encoding = encoding(&parts.headers, function)?;
+        let body = body::read(&parts.headers, body, limits.1).await?;
+        let scope = Scope::new(site);
+        let options = options.clone();
+        in_owner(move || {
+            provide_context(scope);
+            provide_context(parts);
+            provide_context(options);
+            (function.dispatch)(body, encoding)
+        })
+        .await
+    };
+    let result = tokio::time::timeout(limits.0, work)
+        .await
+        .unwrap_or_else(|_| Err(Error::unavailable("the function took too long")));
+    let mut response = match form {
+        Some(form) => form.answer(function, result),
+        None => match result {
+            Ok(body) => answer::json(StatusCode::OK, body),
+            Err(error) => answer::error(&error),
+        },
+    };
+    extend(&mut response, &options);
+    response
+}
+
+/// Creates a future in a root owner of its own, and runs it there.
+///
+/// Not `Owner::new`: that would make it a child of whatever request ran on this thread last.
+pub(super) fn in_owner<F: Future>(create: impl FnOnce() -> F) -> impl Future<Output = F::Output> {
+    let owner = Owner::new_root(None);
+    let future = owner.with(|| ScopedFuture::new_untracked(create()));
+    // `new_root` left it as the thread's owner
+    owner.clone().unset();
+    async move {
+        let output = future.await;
+        drop(owner);
+        output
+    }
+}
+
+/// Finds out how the arguments are written.
+fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let unsupported = || {
+        let also = if function.form { " or application/x-www-form-urlencoded" } else { "" };
+        Error::unsupported_media_type(format!("the function takes application/json{also}"))
+    };
+    let value = headers.get(header::CONTENT_TYPE).ok_or_else(unsupported)?;
+    // What Mizan's own client sends needs no parsing
+    if value == "application/json" {
+        return Ok(Encoding::Json);
+    }
+    let value: mime::Mime = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(unsupported)?;
+    if value.get_param(mime::CHARSET).is_some_and(|charset| charset != mime::UTF_8) {
+        return Err(unsupported());
+    }
+    match value.essence_str() {
+        "application/json" => Ok(Encoding::Json),
+        FORM if function.form => Ok(Encoding::Form),
+        _ => Err(unsupported()),
+    }
+}
+
+/// A form that the browser submitted by itself: the answer is a page.
+struct Form {
+    /// Path and query of the page that the form is on, where the browser told.
+    page: Option<String>,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
+        if !accept.contains("text/html") {
+            return None;
+        }
+        // Without the origin, and without a path that would name one ("//other.example"): a
+        // Referer never leads to another site
+        let page = headers
+            .get(header::REFERER)
+            .and_then(|referer| referer.to_str().ok()?.parse::<http::Uri>().ok())
+            .and_then(|referer| Some(referer.path_and_query()?.as_str().to_owned()))
+            .filter(|page| !page.starts_with("//") && !page.starts_with("/\\"));
+        Some(Self { page })
+    }
+
+    /// Goes back to the page; the error travels in its query, as Leptos's `ServerAction` reads it.
+    fn answer(self, function: &Registration, result: Result<Vec<u8>>) -> Response<Body> {
+        let location = match (result, self.page) {
+            (Ok(_), page) => without_error(page.unwrap_or_else(|| "/".to_owned())),
+            (Err(error), Some(page)) => match with_error(function.path, &error, page) {
+                Some(location) => location,
+                None => return answer::error(&error),
+            },
+            (Err(error), None) => return answer::error(&error),
+        };
+        let mut response = answer::json(StatusCode::SEE_OTHER, Vec::new());
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response
+    }
+}
+
+/// An origin for URLs that are only taken apart again.
+const ANY_ORIGIN: &str = "http://localhost";
+
+fn with_error(path: &str, error: &Error, page: String) -> Option<String> {
+    let page = without_error(page);
+    let url = ServerFnUrlError::new(path, error.clone()).to_url(&format!("{ANY_ORIGIN}{page}")).ok()?;
+    Some(url.as_str().strip_prefix(ANY_ORIGIN)?.to_owned())
+}
+
+fn without_error(page: String) -> String {
+    if !page.contains("__err=") {
+        return page;
+    }
+    let mut url = format!("{ANY_ORIGIN}{page}");
+    ServerFnUrlError::<Error>::strip_error_info(&mut url);
+    url.strip_prefix(ANY_ORIGIN).map_or(page, |page| page.trim_end_matches('?').to_owned())
+}
+
+/// Adds what the body said about the response: cookies, a redirect, headers of its own.
+fn extend(response: &mut Response<Body>, options: &ResponseOptions) {
+    let Ok(mut parts) = options.0.write() else { return };
+    let headers = std::mem::take(&mut parts.headers);
+    if headers.is_empty() {
+        return;
+    }
+    let redirected_form = response.status() == StatusCode::SEE_OTHER;
+    for (name, value) in &headers {
+        match *name {
+            // Several cookies; every other header has one value
+            header::SET_COOKIE => {
+                response.headers_mut().append(name, value.clone());
+            }
+            _ if name.as_str() == REDIRECT_HEADER && redirected_form => {}
+            _ => {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+    }
+}
+

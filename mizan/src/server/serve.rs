@@ -1,0 +1,253 @@
+//! Listening, and stopping without losing an answer.
+//!
+//! On SIGTERM or Ctrl+C the server *drains*: for [`Serve::drain_delay`] it goes on as before,
+//! except that `/api/mizan/health` answers 503 and every answer closes its connection, so that
+//! load balancers and clients turn elsewhere. Then it stops listening, having taken what already
+//! waited to be accepted, finishes the requests that run, and ends; what is still running after
+//! [`Serve::shutdown_timeout`] is cut off.
+
+use super::answer;
+use crate::Error;
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, Response, StatusCode, header},
+};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
+
+/// Serves `app` on `addr` until SIGTERM or Ctrl+C, then stops gracefully.
+///
+/// [`Serve`] has the settings.
+///
+/// # Errors
+///
+/// When `addr` can't be listened on.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn example(app: axum::Router) -> std::io::Result<()> {
+/// mizan::serve(app, "127.0.0.1:3000".parse().expect("an address")).await
+/// # }
+/// ```
+pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
+    Serve::new(app).run(TcpListener::bind(addr).await?, stop_signal()).await
+}
+
+/// Runs a router, with settings.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn example(app: axum::Router) -> std::io::Result<()> {
+/// use std::time::Duration;
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// mizan::server::Serve::new(app)
+///     .drain_delay(Duration::from_secs(5)) // as long as the load balancer takes to notice
+///     .shutdown_timeout(Duration::from_secs(60))
+///     .run(listener, async { tokio::signal::ctrl_c().await.unwrap_or(()) })
+///     .await
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is served until `run` is called"]
+pub struct Serve {
+    app: Router,
+    drain_delay: Duration,
+    shutdown_timeout: Duration,
+    header_timeout: Duration,
+}
+
+impl Serve {
+    /// Prepares to serve `app`, with every default.
+    pub fn new(app: Router) -> Self {
+        Self {
+            app,
+            drain_delay: Duration::from_millis(250),
+            shutdown_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(15),
+        }
+    }
+
+    /// Sets how long new connections are still taken after the signal; 250 ms by default.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.drain_delay = delay;
+        self
+    }
+
+    /// Sets how long running requests may take to finish; 30 seconds by default.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a client may take to send the head of a request, from the connection or
+    /// from the end of the request before it; 15 seconds by default.
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// Serves on `listener` until `stop` is ready, then drains and returns.
+    ///
+    /// # Errors
+    ///
+    /// None at present: a connection that can't be accepted is logged and the next one tried.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let draining = Draining::default();
+        let app = self.app.layer(Extension(draining.clone()));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
+        builder.http2().timer(TokioTimer::new()).enable_connect_protocol();
+        let server = Connections { app, builder, draining, graceful: GracefulShutdown::new() };
+
+        let drain = async {
+            stop.await;
+            server.draining.begin();
+            tracing::info!("draining");
+            tokio::time::sleep(self.drain_delay).await;
+        };
+        let accept = async {
+            loop {
+                server.accept(listener.accept().await).await;
+            }
+        };
+        tokio::select! {
+            () = drain => {}
+            () = accept => {}
+        }
+        // Closing the listener would reset the connections that wait in its queue
+        while let Some(accepted) = futures::FutureExt::now_or_never(listener.accept()) {
+            server.accept(accepted).await;
+        }
+        drop(listener);
+        if tokio::time::timeout(self.shutdown_timeout, server.graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests were still running and are cut off");
+        }
+        Ok(())
+    }
+}
+
+/// What it takes to serve a connection.
+struct Connections {
+    app: Router,
+    builder: auto::Builder<TokioExecutor>,
+    draining: Draining,
+    graceful: GracefulShutdown,
+}
+
+impl Connections {
+    async fn accept(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => return refused(&error).await,
+        };
+        // Nagle's algorithm and delayed ACKs cost a streamed page 40 ms
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let app = self.app.clone();
+        let draining = self.draining.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = app.clone().oneshot(request);
+            let draining = draining.clone();
+            async move {
+                let Ok(mut response): Result<Response<Body>, Infallible> = answer.await;
+                if draining.has_begun() {
+                    response
+                        .headers_mut()
+                        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection =
+            self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "the connection ended early");
+            }
+        });
+    }
+}
+
+/// Waits a little where the process is out of something, such as file descriptors.
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "a connection could not be accepted");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Whether the server is about to stop; an extension of every request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// `GET /api/mizan/health`: 200 when serving, 503 when draining.
+pub(super) async fn health(draining: Option<Extension<Draining>>) -> Response<Body> {
+    if draining.is_some_and(|Extension(draining)| draining.has_begun()) {
+        return answer::error(&Error::unavailable("the server is about to stop"));
+    }
+    answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec())
+}
+
+/// Ready on SIGTERM or Ctrl+C.
+async fn stop_signal() {
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "Ctrl+C can't be waited for");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM can't be waited for");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,71 @@
+//! What the server tests share: requests through the router, without a socket.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
+};
+use leptos::config::LeptosOptions;
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// Options of an application whose site folder does not exist.
+pub fn options() -> LeptosOptions {
+    LeptosOptions::builder().output_name("app").site_root("no-such-folder").build()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {:?}", self.text))
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or("no code").to_owned()
+    }
+
+    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+}
+
+pub async fn send(app: &Router, request: Request<Body>) -> Answer {
+    let response = app.clone().oneshot(request).await.expect("a router never fails");
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("the body ends");
+    let text = String::from_utf8(bytes.into()).expect("the body is UTF-8");
+    Answer { status: parts.status, headers: parts.headers, text }
+}
+
+pub async fn get(app: &Router, path: &str) -> Answer {
+    send(app, Request::get(path).body(Body::empty()).expect("a request")).await
+}
+
+/// Calls a function with JSON.
+pub async fn call(app: &Router, function: &str, body: impl Into<Body>) -> Answer {
+    call_as(app, function, "application/json", body).await
+}
+
+pub async fn call_as(
+    app: &Router,
+    function: &str,
+    content_type: &str,
+    body: impl Into<Body>,
+) -> Answer {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("/api/mizan/call/{function}"))
+        .header(header::CONTENT_TYPE, HeaderValue::from_str(content_type).expect("a header"))
+        .body(body.into())
+        .expect("a request");
+    send(app, request).await
+}
