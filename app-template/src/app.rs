@@ -7,6 +7,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
+    SsrMode,
     components::{A, Route, Router, Routes},
     path,
 };
@@ -44,8 +45,8 @@ pub fn App() -> impl IntoView {
             <Header/>
             <main id="main">
                 <Routes fallback=NotFound>
-                    <Route path=path!("/") view=Home/>
-                    <Route path=path!("/about") view=About/>
+                    <Route path=path!("/") view=Home ssr=SsrMode::InOrder/>
+                    <Route path=path!("/about") view=About ssr=SsrMode::InOrder/>
                 </Routes>
             </main>
             <footer>"Built with Mizan, Leptos and axum."</footer>

@@ -29,7 +29,7 @@ fn arguments(function: &Function) -> TokenStream {
         #[doc = #docs]
         #[allow(missing_docs)]
         #[derive(Clone, Debug, #default ::mizan::__private::serde::Serialize, ::mizan::__private::serde::Deserialize)]
-        #[serde(crate = "::mizan::__private::serde", deny_unknown_fields)]
+        #[serde(crate = "::mizan::__private::serde")]
         #vis struct #name { #(#fields),* }
 
         impl ::mizan::__private::Call for #name {

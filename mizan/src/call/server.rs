@@ -8,7 +8,8 @@ use super::{Call, wire::Answer};
 use crate::{Code, Error, Result, registry::Location};
 use bytes::Bytes;
 use futures::FutureExt;
-use serde::{Serialize, de::DeserializeOwned};
+use percent_encoding::percent_decode;
+use serde::{Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 use std::{any::Any, collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin};
 use tracing::{Instrument, field};
@@ -119,7 +120,7 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
     Box::pin(async move {
         let arguments = match encoding {
             Encoding::Json => decode_json::<C>(&body, C::ARGUMENTS)?,
-            Encoding::Form => decode_form::<C>(&body)?,
+            Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS)?,
         };
         drop(body);
         encode(&Answer { result: call(arguments).await? })
@@ -135,14 +136,44 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn decode_json<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
+    let decoded = || -> serde_json::Result<(T, bool)> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let decoded = refusing_unknown(&mut json)?;
+        json.end()?;
+        Ok(decoded)
+    };
     // serde lets an array stand for a struct; the wire does not
     if body.trim_ascii_start().first() == Some(&b'{')
-        && let Ok(value) = serde_json::from_slice(body)
+        && let Ok((value, true)) = decoded()
     {
         return Ok(value);
     }
     Err(explain::<T>(body, arguments))
 }
+
+/// Decodes, and tells whether every argument was known.
+///
+/// `deny_unknown_fields` on the struct would do it too, and would break `ActionForm`: Leptos puts
+/// the button that was pressed among the fields, also one that has no name.
+fn refusing_unknown<'de, T, D>(deserializer: D) -> std::result::Result<(T, bool), D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let mut known = true;
+    let value = serde_ignored::deserialize(deserializer, |path| known &= !is_argument(&path))?;
+    Ok((value, known))
+}
+
+/// Whether a path names an argument, not something inside one: what an argument's own type does
+/// with fields that it does not know is its own affair.
+fn is_argument(path: &serde_ignored::Path<'_>) -> bool {
+    use serde_ignored::Path;
+    matches!(path, Path::Map { parent: Path::Root, .. })
+}
+
+/// What is said of an argument that the function does not have.
+const UNKNOWN: &str = "is not an argument of this function";
 
 /// Says what is wrong with a body that did not decode; off the fast path.
 fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
@@ -161,7 +192,7 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
         object.keys().filter(|key| !arguments.contains(&key.as_str())).cloned().collect()
     };
     for key in unknown(&object) {
-        fields.insert(shorten(&key), vec!["is not an argument of this function".to_owned()]);
+        fields.insert(shorten(&key), vec![UNKNOWN.to_owned()]);
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     if let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) {
@@ -195,19 +226,36 @@ fn shorten(text: &str) -> String {
     }
 }
 
-fn decode_form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Error::bad_request("the form is not encoded in UTF-8"))?;
+fn decode_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
+    if percent_decode(body).decode_utf8().is_err() {
+        return Err(Error::bad_request("the form is not encoded in UTF-8"));
+    }
     // Depth and leniency as in Leptos's `PostUrl`: nested structs as `address[street]`
-    serde_qs::Config::new(5, false).deserialize_str(text).map_err(|error| {
-        let text = error.to_string();
-        match quoted(&text, "missing field `") {
-            Some(name) => Error::invalid_field(name, "is missing"),
-            None => match quoted(&text, "unknown field `") {
-                Some(name) => Error::invalid_field(shorten(name), "is not an argument of this function"),
+    let config = serde_qs::Config::new(5, false);
+    let form = serde_qs::Deserializer::with_config(&config, body);
+    match form.and_then(refusing_unknown) {
+        Ok((value, true)) => Ok(value),
+        Ok((_, false)) => Err(Error::invalid_fields(
+            form_urlencoded_names(body)
+                .filter(|name| !arguments.contains(&name.as_str()))
+                .map(|name| (shorten(&name), vec![UNKNOWN.to_owned()]))
+                .collect(),
+        )),
+        Err(error) => {
+            let text = error.to_string();
+            Err(match quoted(&text, "missing field `") {
+                Some(name) => Error::invalid_field(name, "is missing"),
                 None => Error::validation(shorten(&text)),
-            },
+            })
         }
-    })
+    }
 }
 
+/// The names of a form's fields, up to the bracket of a nested one.
+fn form_urlencoded_names(body: &[u8]) -> impl Iterator<Item = String> {
+    body.split(|byte| *byte == b'&').map(|pair| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = percent_decode(name).decode_utf8_lossy().replace('+', " ");
+        name.split('[').next().unwrap_or_default().to_owned()
+    })
+}

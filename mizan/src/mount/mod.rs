@@ -14,7 +14,8 @@ use leptos::IntoView;
 
 /// Brings an application to life in the browser.
 ///
-/// With the feature `hydrate` it takes over the page that the server rendered, with `csr` it
+/// With the feature `hydrate` it takes over the page that the server rendered, and then marks it
+/// with `<html data-hydrated>`, which a browser test can wait for. With `csr` it
 /// renders into the body by itself, and on the server it does nothing, so that the call needs no
 /// `cfg`.
 ///

@@ -1,0 +1,45 @@
+import { expect, type Page, test as base } from "@playwright/test";
+
+/** What a page said and asked for, from its first byte. */
+export interface Watch {
+  /** Errors and warnings of the console, and uncaught exceptions. */
+  complaints: string[];
+  /** Paths under /api, with their methods. */
+  calls: string[];
+}
+
+/** A page that fails its test when it complains on the console. */
+export const test = base.extend<{ watch: Watch }>({
+  watch: [
+    async ({ page }, use) => {
+      const watch: Watch = { complaints: [], calls: [] };
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") {
+          watch.complaints.push(message.text());
+        }
+      });
+      page.on("pageerror", (error) => watch.complaints.push(String(error)));
+      page.on("request", (request) => {
+        const { pathname } = new URL(request.url());
+        if (pathname.startsWith("/api/")) watch.calls.push(`${request.method()} ${pathname}`);
+      });
+      await use(watch);
+      // The browser itself reports answers of 400 and above
+      const unexpected = watch.complaints.filter((text) => !text.startsWith("Failed to load resource"));
+      expect(unexpected).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Waits until the browser has taken the page over. */
+export async function hydrated(page: Page) {
+  await page.locator("html[data-hydrated]").waitFor();
+}
+
+/** A text that no other test writes. */
+export function unique(text: string) {
+  return `${text} ${Math.random().toString(36).slice(2)}`;
+}
+
+export { expect };
