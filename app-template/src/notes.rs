@@ -30,16 +30,21 @@ pub async fn latest_notes() -> mizan::Result<Vec<Note>> {
             .await?;
     Ok(rows
         .into_iter()
-        .map(|(id, author, text, written)| Note { id, author, text, written })
+        .map(|(id, author, text, written)| Note {
+            id,
+            author,
+            text,
+            written,
+        })
         .collect())
 }
 
 /// Puts a note on the wall, in the name that the visitor gave.
 #[mizan::client(input = PostUrl)]
 pub async fn add_note(text: String) -> mizan::Result<()> {
-    let author = mizan::cookies()
-        .get("name")
-        .ok_or_else(|| Error::unauthorized("Introduce yourself first, so that we know whose note it is"))?;
+    let author = mizan::cookies().get("name").ok_or_else(|| {
+        Error::unauthorized("Introduce yourself first, so that we know whose note it is")
+    })?;
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::invalid_field("text", "an empty note helps nobody"));

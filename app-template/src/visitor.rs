@@ -18,7 +18,9 @@ pub struct Visitor {
 /// the server sends. The browser does not ask for it again.
 #[mizan::client(context = "global")]
 pub async fn current_visitor() -> mizan::Result<Visitor> {
-    Ok(Visitor { name: mizan::cookies().get("name") })
+    Ok(Visitor {
+        name: mizan::cookies().get("name"),
+    })
 }
 
 /// `input = PostUrl`: the endpoint also takes a plain HTML form, so this works without JavaScript.
@@ -26,14 +28,22 @@ pub async fn current_visitor() -> mizan::Result<Visitor> {
 pub async fn introduce(name: String) -> mizan::Result<Visitor> {
     let name = name.trim();
     if name.is_empty() {
-        return Err(mizan::Error::invalid_field("name", "tell us what to call you"));
+        return Err(mizan::Error::invalid_field(
+            "name",
+            "tell us what to call you",
+        ));
     }
     if name.chars().count() > 40 {
-        return Err(mizan::Error::invalid_field("name", "that is more than 40 letters"));
+        return Err(mizan::Error::invalid_field(
+            "name",
+            "that is more than 40 letters",
+        ));
     }
     let cookie = cookie_of(name);
     mizan::cookies().set(cookie);
-    Ok(Visitor { name: Some(name.to_owned()) })
+    Ok(Visitor {
+        name: Some(name.to_owned()),
+    })
 }
 
 /// Forgets the name again.

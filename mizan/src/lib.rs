@@ -40,18 +40,18 @@
 
 #[cfg(feature = "ssr")]
 pub use cookie;
-#[cfg(feature = "ssr")]
-#[doc(inline)]
-pub use {
-    request::{Cookies, cookies, redirect, state},
-    server::{Mizan, serve},
-};
 pub use {
     call::Call,
     context::{Global, GlobalContext, Query, use_context_global},
     error::{Code, Error, Result},
     mizan_macros::client,
     mount::mount,
+};
+#[cfg(feature = "ssr")]
+#[doc(inline)]
+pub use {
+    request::{Cookies, cookies, redirect, state},
+    server::{Mizan, serve},
 };
 
 pub mod call;

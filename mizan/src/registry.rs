@@ -43,10 +43,16 @@ impl Registry {
             .iter()
             .filter(|(_, functions)| functions.len() > 1)
             .map(|(name, functions)| {
-                let mut places: Vec<_> =
-                    functions.iter().map(|function| function.location.to_string()).collect();
+                let mut places: Vec<_> = functions
+                    .iter()
+                    .map(|function| function.location.to_string())
+                    .collect();
                 places.sort_unstable();
-                format!("{} functions are named `{name}`: {}", places.len(), places.join(", "))
+                format!(
+                    "{} functions are named `{name}`: {}",
+                    places.len(),
+                    places.join(", ")
+                )
             })
             .collect();
         if !mistakes.is_empty() {

@@ -44,7 +44,10 @@ pub enum Choice {
 }
 
 #[mizan::client]
-pub async fn mirror(value: Everything, maybe: Option<Vec<Choice>>) -> mizan::Result<(Everything, Option<Vec<Choice>>)> {
+pub async fn mirror(
+    value: Everything,
+    maybe: Option<Vec<Choice>>,
+) -> mizan::Result<(Everything, Option<Vec<Choice>>)> {
     Ok((value, maybe))
 }
 
@@ -55,7 +58,8 @@ pub async fn nothing() -> mizan::Result<()> {
 
 #[mizan::client]
 pub async fn add(left: i32, right: i32) -> mizan::Result<i32> {
-    left.checked_add(right).ok_or_else(|| Error::bad_request("the sum is out of range"))
+    left.checked_add(right)
+        .ok_or_else(|| Error::bad_request("the sum is out of range"))
 }
 
 #[mizan::client]
@@ -124,7 +128,11 @@ pub async fn visit(again: bool) -> mizan::Result<Option<String>> {
     if again {
         cookies.set(("seen", "twice"));
         cookies.set(mizan::cookie::Cookie::build(("other", "x")).http_only(false));
-        assert_eq!(cookies.get("seen").as_deref(), Some("twice"), "what was set is what is read");
+        assert_eq!(
+            cookies.get("seen").as_deref(),
+            Some("twice"),
+            "what was set is what is read"
+        );
         cookies.remove("gone");
         assert_eq!(cookies.get("gone"), None, "and what was removed is not");
     }
@@ -179,15 +187,25 @@ async fn every_kind_of_value_survives_both_ways() {
         choice: Choice::Struct { at: (-1, 1) },
         map: [("</script>\u{2028}\0".to_owned(), -5)].into(),
     };
-    for maybe in [None, Some(vec![]), Some(vec![Choice::Plain, Choice::Tuple(255, "é😀".to_owned())])] {
+    for maybe in [
+        None,
+        Some(vec![]),
+        Some(vec![Choice::Plain, Choice::Tuple(255, "é😀".to_owned())]),
+    ] {
         let sent = json!({ "value": value, "maybe": maybe }).to_string();
         let answer = call(&app(), "mirror", sent).await;
         let result: (Everything, Option<Vec<Choice>>) =
             serde_json::from_value(answer.json()["result"].clone()).unwrap();
         assert_eq!(result, (value.clone(), maybe));
     }
-    assert_eq!(call(&app(), "nothing", "{}").await.text, r#"{"result":null}"#);
-    assert_eq!(call(&app(), "total", r#"{"numbers":[1,2]}"#).await.text, r#"{"result":3}"#);
+    assert_eq!(
+        call(&app(), "nothing", "{}").await.text,
+        r#"{"result":null}"#
+    );
+    assert_eq!(
+        call(&app(), "total", r#"{"numbers":[1,2]}"#).await.text,
+        r#"{"result":3}"#
+    );
 }
 
 #[tokio::test]
@@ -195,14 +213,22 @@ async fn a_function_is_called_on_the_server_like_any_other() {
     assert_eq!(add(2, 3).await.unwrap(), 5);
     assert_eq!(hidden().await.unwrap(), 1);
     assert_eq!(total(vec![1, 2]).await.unwrap(), 3);
-    assert_eq!(explode(7).await.unwrap_err().code(), Code::Internal, "also a direct call catches the panic");
+    assert_eq!(
+        explode(7).await.unwrap_err().code(),
+        Code::Internal,
+        "also a direct call catches the panic"
+    );
 }
 
 #[tokio::test]
 async fn every_code_has_its_status() {
     for &code in Code::ALL {
         let answer = call(&app(), "fail", json!({ "code": code.name() }).to_string()).await;
-        let expected = if code == Code::Network { 500 } else { code.status() };
+        let expected = if code == Code::Network {
+            500
+        } else {
+            code.status()
+        };
         assert_eq!(answer.status.as_u16(), expected, "{code}");
         let body = json!({ "error": { "code": code.name(), "message": "because", "details": { "hint": 7 } } });
         assert_eq!(answer.json(), body);
@@ -219,35 +245,155 @@ async fn bad_input_gets_the_right_code_and_names_the_field() {
         ("empty", "echo", b"", 400, "BAD_REQUEST", ""),
         ("not JSON", "echo", b"{text", 400, "BAD_REQUEST", ""),
         ("cut off", "echo", b"{\"text\":\"a", 400, "BAD_REQUEST", ""),
-        ("trailing text", "echo", b"{\"text\":\"a\"} x", 400, "BAD_REQUEST", ""),
-        ("two values", "echo", b"{\"text\":\"a\"}{}", 400, "BAD_REQUEST", ""),
-        ("NaN", "add", b"{\"left\":NaN,\"right\":1}", 400, "BAD_REQUEST", ""),
-        ("Infinity", "add", b"{\"left\":1,\"right\":Infinity}", 400, "BAD_REQUEST", ""),
+        (
+            "trailing text",
+            "echo",
+            b"{\"text\":\"a\"} x",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
+        (
+            "two values",
+            "echo",
+            b"{\"text\":\"a\"}{}",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
+        (
+            "NaN",
+            "add",
+            b"{\"left\":NaN,\"right\":1}",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
+        (
+            "Infinity",
+            "add",
+            b"{\"left\":1,\"right\":Infinity}",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
         ("deep", "echo", deep.as_bytes(), 400, "BAD_REQUEST", ""),
-        ("invalid UTF-8", "echo", b"{\"text\":\"\xff\xfe\"}", 400, "BAD_REQUEST", ""),
-        ("half a surrogate pair", "echo", b"{\"text\":\"\\ud800\"}", 400, "BAD_REQUEST", ""),
+        (
+            "invalid UTF-8",
+            "echo",
+            b"{\"text\":\"\xff\xfe\"}",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
+        (
+            "half a surrogate pair",
+            "echo",
+            b"{\"text\":\"\\ud800\"}",
+            400,
+            "BAD_REQUEST",
+            "",
+        ),
         ("a raw NUL", "echo", nul.as_bytes(), 400, "BAD_REQUEST", ""),
         ("an array", "echo", b"[\"a\"]", 422, "VALIDATION_ERROR", ""),
         ("null", "echo", b"null", 422, "VALIDATION_ERROR", ""),
         ("a string", "echo", b"\"text\"", 422, "VALIDATION_ERROR", ""),
-        ("a missing field", "echo", b"{}", 422, "VALIDATION_ERROR", "text"),
-        ("an unknown field", "echo", b"{\"text\":\"a\",\"admin\":true}", 422, "VALIDATION_ERROR", "admin"),
-        ("an unknown field alone", "nothing", b"{\"x\":1}", 422, "VALIDATION_ERROR", "x"),
-        ("a field twice", "echo", b"{\"text\":\"a\",\"text\":\"b\"}", 422, "VALIDATION_ERROR", "text"),
-        ("a wrong type", "echo", b"{\"text\":7}", 422, "VALIDATION_ERROR", "text"),
-        ("a number out of range", "add", b"{\"left\":3000000000,\"right\":1}", 422, "VALIDATION_ERROR", "left"),
-        ("a fraction", "add", b"{\"left\":1,\"right\":1.5}", 422, "VALIDATION_ERROR", "right"),
-        ("an object for a list", "total", b"{\"numbers\":{}}", 422, "VALIDATION_ERROR", "numbers"),
-        ("an unknown field of a nested type", "mirror", b"{\"value\":{\"x\":1}}", 422, "VALIDATION_ERROR", "value.integer"),
-        ("a wrong element", "total", b"{\"numbers\":[1,\"2\"]}", 422, "VALIDATION_ERROR", "numbers[1]"),
+        (
+            "a missing field",
+            "echo",
+            b"{}",
+            422,
+            "VALIDATION_ERROR",
+            "text",
+        ),
+        (
+            "an unknown field",
+            "echo",
+            b"{\"text\":\"a\",\"admin\":true}",
+            422,
+            "VALIDATION_ERROR",
+            "admin",
+        ),
+        (
+            "an unknown field alone",
+            "nothing",
+            b"{\"x\":1}",
+            422,
+            "VALIDATION_ERROR",
+            "x",
+        ),
+        (
+            "a field twice",
+            "echo",
+            b"{\"text\":\"a\",\"text\":\"b\"}",
+            422,
+            "VALIDATION_ERROR",
+            "text",
+        ),
+        (
+            "a wrong type",
+            "echo",
+            b"{\"text\":7}",
+            422,
+            "VALIDATION_ERROR",
+            "text",
+        ),
+        (
+            "a number out of range",
+            "add",
+            b"{\"left\":3000000000,\"right\":1}",
+            422,
+            "VALIDATION_ERROR",
+            "left",
+        ),
+        (
+            "a fraction",
+            "add",
+            b"{\"left\":1,\"right\":1.5}",
+            422,
+            "VALIDATION_ERROR",
+            "right",
+        ),
+        (
+            "an object for a list",
+            "total",
+            b"{\"numbers\":{}}",
+            422,
+            "VALIDATION_ERROR",
+            "numbers",
+        ),
+        (
+            "an unknown field of a nested type",
+            "mirror",
+            b"{\"value\":{\"x\":1}}",
+            422,
+            "VALIDATION_ERROR",
+            "value.integer",
+        ),
+        (
+            "a wrong element",
+            "total",
+            b"{\"numbers\":[1,\"2\"]}",
+            422,
+            "VALIDATION_ERROR",
+            "numbers[1]",
+        ),
     ];
     let app = app();
     for &(what, function, body, status, code, field) in rows {
         let answer = call(&app, function, body.to_vec()).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{what}: {}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{what}: {}",
+            answer.text
+        );
         if !field.is_empty() {
             let fields = &answer.json()["error"]["details"]["fields"];
-            assert!(fields[field].is_array(), "{what}: {field} is not named in {fields}");
+            assert!(
+                fields[field].is_array(),
+                "{what}: {field} is not named in {fields}"
+            );
             assert_eq!(fields.as_object().unwrap().len(), 1, "{what}: {fields}");
         }
     }
@@ -258,7 +404,12 @@ async fn several_mistakes_are_told_at_once() {
     let answer = call(&app(), "add", r#"{"left":"a","down":1,"up":2}"#).await;
     let fields = answer.json()["error"]["details"]["fields"].clone();
     let names: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
-    assert!(["down", "up"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(
+        ["down", "up"]
+            .iter()
+            .all(|name| names.contains(&(*name).to_owned())),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
@@ -267,7 +418,12 @@ async fn what_was_sent_does_not_come_back_at_full_length() {
     let answer = call(&app(), "echo", format!("{{\"{name}\":1}}")).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text.len() < 1000, "{} bytes", answer.text.len());
-    let answer = call(&app(), "add", format!("{{\"left\":\"{name}\",\"right\":1}}")).await;
+    let answer = call(
+        &app(),
+        "add",
+        format!("{{\"left\":\"{name}\",\"right\":1}}"),
+    )
+    .await;
     assert!(answer.text.len() < 1000, "{} bytes", answer.text.len());
 }
 
@@ -291,14 +447,23 @@ async fn only_the_right_content_types_are_taken() {
         let answer = call_as(&app, "echo", content_type, body).await;
         assert_eq!(answer.status.as_u16(), status, "{content_type}");
     }
-    let request = Request::post("/api/mizan/call/echo").body(Body::from(body)).unwrap();
+    let request = Request::post("/api/mizan/call/echo")
+        .body(Body::from(body))
+        .unwrap();
     let answer = send(&app, request).await;
     assert_eq!(answer.code(), "UNSUPPORTED_MEDIA_TYPE", "none at all");
 }
 
 #[tokio::test]
 async fn only_post_calls_a_function() {
-    for method in [Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ] {
         let request = Request::builder()
             .method(method.clone())
             .uri("/api/mizan/call/echo")
@@ -315,8 +480,20 @@ async fn only_post_calls_a_function() {
 async fn there_is_nothing_beside_the_functions() {
     let app = app();
     for path in [
-        "nope", "Echo", "ECHO", "echo/", "echo/x", "..%2fecho", "%2e%2e/echo", "../ctx/global",
-        "..%2f..%2f..%2fetc%2fpasswd", "echo%00", "%65cho%2f", "", "echo?x=1/../hidden", "%ff",
+        "nope",
+        "Echo",
+        "ECHO",
+        "echo/",
+        "echo/x",
+        "..%2fecho",
+        "%2e%2e/echo",
+        "../ctx/global",
+        "..%2f..%2f..%2fetc%2fpasswd",
+        "echo%00",
+        "%65cho%2f",
+        "",
+        "echo?x=1/../hidden",
+        "%ff",
     ] {
         let answer = call(&app, path, r#"{"text":"hi"}"#).await;
         if path.starts_with("echo?") {
@@ -330,8 +507,14 @@ async fn there_is_nothing_beside_the_functions() {
 #[tokio::test]
 async fn private_functions_are_for_the_server() {
     let answer = call(&app(), "hidden", "{}").await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "FORBIDDEN"));
-    assert_eq!(call(&app(), "through_hidden", "{}").await.json()["result"], 1);
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::FORBIDDEN, "FORBIDDEN")
+    );
+    assert_eq!(
+        call(&app(), "through_hidden", "{}").await.json()["result"],
+        1
+    );
 }
 
 #[tokio::test]
@@ -344,12 +527,28 @@ async fn nothing_internal_is_sent() {
         ("unprovided", "{}"),
     ] {
         let answer = call(&app, function, body).await;
-        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{function}");
+        assert_eq!(
+            answer.status,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "{function}"
+        );
         let expected = json!({ "error": { "code": "INTERNAL_ERROR", "message": "something went wrong on the server" } });
         assert_eq!(answer.json(), expected);
         let everything = format!("{}{:?}", answer.text, answer.headers).to_lowercase();
-        for secret in ["secret", "os error", "panick", ".rs", "/src", "index out of bounds", "missing", "mizan::state"] {
-            assert!(!everything.contains(secret), "{function} tells {secret:?}: {everything}");
+        for secret in [
+            "secret",
+            "os error",
+            "panick",
+            ".rs",
+            "/src",
+            "index out of bounds",
+            "missing",
+            "mizan::state",
+        ] {
+            assert!(
+                !everything.contains(secret),
+                "{function} tells {secret:?}: {everything}"
+            );
         }
     }
     let answer = call(&app, "echo", r#"{"text":"still there"}"#).await;
@@ -361,7 +560,11 @@ async fn state_comes_from_the_builder() {
     let answer = call(&app(), "greet", r#"{"name":"Ada"}"#).await;
     assert_eq!(answer.json()["result"], "Hello, Ada");
     let answer = call(&app(), "greet", "{}").await;
-    assert_eq!(answer.json()["result"], "Hello, ", "serde's attributes on an argument count");
+    assert_eq!(
+        answer.json()["result"],
+        "Hello, ",
+        "serde's attributes on an argument count"
+    );
 }
 
 #[tokio::test]
@@ -385,19 +588,35 @@ async fn cookies_are_read_and_set_safely() {
     let production = Mizan::new(options).api().unwrap();
     let answer = send(&production, request(true)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let mut cookies: Vec<_> =
-        answer.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    let mut cookies: Vec<_> = answer
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .map(|value| value.to_str().unwrap())
+        .collect();
     cookies.sort_unstable();
     assert_eq!(cookies.len(), 3, "one for each name: {cookies:?}");
-    assert!(cookies[0].starts_with("gone=; ") && cookies[0].contains("Max-Age=0"), "{cookies:?}");
-    assert!(!cookies[1].contains("HttpOnly"), "what was chosen stays: {cookies:?}");
-    assert_eq!(cookies[2], "seen=twice; HttpOnly; SameSite=Lax; Secure; Path=/");
+    assert!(
+        cookies[0].starts_with("gone=; ") && cookies[0].contains("Max-Age=0"),
+        "{cookies:?}"
+    );
+    assert!(
+        !cookies[1].contains("HttpOnly"),
+        "what was chosen stays: {cookies:?}"
+    );
+    assert_eq!(
+        cookies[2],
+        "seen=twice; HttpOnly; SameSite=Lax; Secure; Path=/"
+    );
 }
 
 #[tokio::test]
 async fn a_redirect_tells_the_router_of_the_page() {
     let answer = call(&app(), "go", "{}").await;
-    assert_eq!((answer.status, answer.json()["result"].as_i64()), (StatusCode::OK, Some(4)));
+    assert_eq!(
+        (answer.status, answer.json()["result"].as_i64()),
+        (StatusCode::OK, Some(4))
+    );
     assert_eq!(answer.header(header::LOCATION), "/elsewhere");
     assert!(answer.headers.contains_key("serverfnredirect"));
 }
@@ -417,79 +636,152 @@ async fn a_form_without_javascript_goes_back_to_its_page() {
     let page = Some("https://example.com/form?tab=2&__path=x&__err=y");
     let answer = send(&app, post("name=Ada", page)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(answer.header(header::LOCATION), "/form?tab=2", "without the error of last time");
+    assert_eq!(
+        answer.header(header::LOCATION),
+        "/form?tab=2",
+        "without the error of last time"
+    );
 
     let answer = send(&app, post("name=Nobody", page)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let location = answer.header(header::LOCATION);
-    assert!(location.starts_with("/form?tab=2&__path=%2Fapi%2Fmizan%2Fcall%2Fsign&__err="), "{location}");
+    assert!(
+        location.starts_with("/form?tab=2&__path=%2Fapi%2Fmizan%2Fcall%2Fsign&__err="),
+        "{location}"
+    );
 
     let answer = send(&app, post("name=Mover", page)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(answer.header(header::LOCATION), "/moved", "the function's own redirect");
+    assert_eq!(
+        answer.header(header::LOCATION),
+        "/moved",
+        "the function's own redirect"
+    );
 
-    for elsewhere in ["https://example.com//evil.example/x", "https://example.com/\\evil.example", "nonsense"] {
+    for elsewhere in [
+        "https://example.com//evil.example/x",
+        "https://example.com/\\evil.example",
+        "nonsense",
+    ] {
         let answer = send(&app, post("name=Ada", Some(elsewhere))).await;
         assert_eq!(answer.header(header::LOCATION), "/", "{elsewhere}");
     }
     let answer = send(&app, post("name=Nobody", None)).await;
-    assert_eq!(answer.code(), "VALIDATION_ERROR", "without a page to go to, the error is not lost");
+    assert_eq!(
+        answer.code(),
+        "VALIDATION_ERROR",
+        "without a page to go to, the error is not lost"
+    );
 
     // The same endpoint for code: no page, no redirect
     let answer = call(&app, "sign", r#"{"name":"Ada","age":36}"#).await;
     assert_eq!(answer.json()["result"], "Ada Some(36)");
     let form = "application/x-www-form-urlencoded";
-    assert_eq!(call_as(&app, "sign", form, "name=Ada&age=36").await.json()["result"], "Ada Some(36)");
+    assert_eq!(
+        call_as(&app, "sign", form, "name=Ada&age=36").await.json()["result"],
+        "Ada Some(36)"
+    );
     for (body, field) in [("age=3", "name"), ("name=a&admin=1", "admin")] {
         let answer = call_as(&app, "sign", form, body).await;
-        assert!(answer.json()["error"]["details"]["fields"][field].is_array(), "{}", answer.text);
+        assert!(
+            answer.json()["error"]["details"]["fields"][field].is_array(),
+            "{}",
+            answer.text
+        );
     }
-    assert_eq!(call_as(&app, "sign", form, "name=a&age=x").await.code(), "VALIDATION_ERROR");
-    assert_eq!(call_as(&app, "sign", form, "name=%ff").await.code(), "BAD_REQUEST");
+    assert_eq!(
+        call_as(&app, "sign", form, "name=a&age=x").await.code(),
+        "VALIDATION_ERROR"
+    );
+    assert_eq!(
+        call_as(&app, "sign", form, "name=%ff").await.code(),
+        "BAD_REQUEST"
+    );
 }
 
 #[tokio::test]
 async fn what_takes_too_long_is_given_up() {
     let answer = call(&app(), "sleep", "{}").await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
+    );
 }
 
 #[tokio::test]
 async fn bodies_over_the_limit_are_refused() {
     let text = "x".repeat(2 * 1024 * 1024);
     let answer = call(&app(), "echo", json!({ "text": text }).to_string()).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE")
+    );
 
     let small = Mizan::new(options()).body_limit(20).api().unwrap();
-    assert_eq!(call(&small, "echo", r#"{"text":"12345678"}"#).await.status, StatusCode::OK, "exactly 20");
-    assert_eq!(call(&small, "echo", r#"{"text":"1234567890"}"#).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        call(&small, "echo", r#"{"text":"12345678"}"#).await.status,
+        StatusCode::OK,
+        "exactly 20"
+    );
+    assert_eq!(
+        call(&small, "echo", r#"{"text":"1234567890"}"#)
+            .await
+            .status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
     let chunks = ["{\"text\":\"", "1234567890", "\"}"].map(Ok::<_, std::io::Error>);
     let stream = Body::from_stream(futures::stream::iter(chunks));
-    assert_eq!(call(&small, "echo", stream).await.status, StatusCode::PAYLOAD_TOO_LARGE, "in chunks");
+    assert_eq!(
+        call(&small, "echo", stream).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "in chunks"
+    );
     let broken = [Ok("{\"text\""), Err(std::io::Error::other("gone"))];
     let stream = Body::from_stream(futures::stream::iter(broken));
-    assert_eq!(call(&app(), "echo", stream).await.code(), "BAD_REQUEST", "broken off");
+    assert_eq!(
+        call(&app(), "echo", stream).await.code(),
+        "BAD_REQUEST",
+        "broken off"
+    );
 }
 
 #[tokio::test]
 async fn health_is_told() {
     let answer = get(&app(), "/api/mizan/health").await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"status":"ok"}"#));
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (StatusCode::OK, r#"{"status":"ok"}"#)
+    );
 }
 
 #[tokio::test]
 async fn the_router_merges_with_the_applications_own() {
-    use axum::{extract::State, middleware::map_response, response::Response, routing::get as get_route};
+    use axum::{
+        extract::State, middleware::map_response, response::Response, routing::get as get_route,
+    };
     let own: Router = Router::new()
-        .route("/own", get_route(|State(n): State<u8>| async move { n.to_string() }))
+        .route(
+            "/own",
+            get_route(|State(n): State<u8>| async move { n.to_string() }),
+        )
         .with_state(7);
-    let app = app().merge(own).layer(map_response(async |mut response: Response| {
-        response.headers_mut().insert("x-layer", "here".parse().unwrap());
-        response
-    }));
+    let app = app()
+        .merge(own)
+        .layer(map_response(async |mut response: Response| {
+            response
+                .headers_mut()
+                .insert("x-layer", "here".parse().unwrap());
+            response
+        }));
     assert_eq!(get(&app, "/own").await.text, "7");
     let answer = call(&app, "echo", r#"{"text":"hi"}"#).await;
-    assert_eq!((answer.status, answer.header("x-layer")), (StatusCode::OK, "here"));
+    assert_eq!(
+        (answer.status, answer.header("x-layer")),
+        (StatusCode::OK, "here")
+    );
     let nested = Router::new().nest("/inner", self::app());
-    assert_eq!(get(&nested, "/inner/api/mizan/health").await.status, StatusCode::OK);
+    assert_eq!(
+        get(&nested, "/inner/api/mizan/health").await.status,
+        StatusCode::OK
+    );
 }

@@ -9,7 +9,12 @@ use leptos_meta::Title;
 #[component]
 pub fn Home() -> impl IntoView {
     let add = ServerAction::<AddNote>::new();
-    let notes = Resource::new(move || add.version().get(), |_| latest_notes());
+    let notes = Resource::new(|| (), |()| latest_notes());
+    Effect::new(move || {
+        if let Some(Ok(())) = add.value().get() {
+            notes.refetch();
+        }
+    });
     view! {
         <Title text=""/>
         <section class="lead">
@@ -133,5 +138,9 @@ fn Problem(text: impl Fn() -> String + Send + Sync + 'static) -> impl IntoView {
 }
 
 fn first(errors: &Errors) -> String {
-    errors.iter().next().map(|(_, error)| error.to_string()).unwrap_or_default()
+    errors
+        .iter()
+        .next()
+        .map(|(_, error)| error.to_string())
+        .unwrap_or_default()
 }

@@ -7,13 +7,24 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
-    let parts = [arguments(function), callable(function), server_fn(function), server(function), member(function)];
+    let parts = [
+        arguments(function),
+        callable(function),
+        server_fn(function),
+        server(function),
+        member(function),
+    ];
     parts.into_iter().collect()
 }
 
 /// The argument struct.
 fn arguments(function: &Function) -> TokenStream {
-    let Function { name, arguments, output, .. } = function;
+    let Function {
+        name,
+        arguments,
+        output,
+        ..
+    } = function;
     let vis = &function.item.vis;
     let wire_name = function.wire_name();
     let path = format!("/api/mizan/call/{wire_name}");
@@ -22,7 +33,9 @@ fn arguments(function: &Function) -> TokenStream {
         let (attributes, name, ty) = (&argument.attributes, &argument.name, &argument.ty);
         quote! { #(#attributes)* pub #name: #ty }
     });
-    let names = arguments.iter().map(|argument| argument.name.unraw().to_string());
+    let names = arguments
+        .iter()
+        .map(|argument| argument.name.unraw().to_string());
     // What takes no arguments can be made out of nothing
     let default = arguments.is_empty().then(|| quote!(Default,));
     quote! {
@@ -43,7 +56,13 @@ fn arguments(function: &Function) -> TokenStream {
 
 /// The function itself, the same on both sides.
 fn callable(function: &Function) -> TokenStream {
-    let Function { docs, name, output, arguments, .. } = function;
+    let Function {
+        docs,
+        name,
+        output,
+        arguments,
+        ..
+    } = function;
     let vis = &function.item.vis;
     let ident = &function.item.sig.ident;
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
@@ -90,7 +109,12 @@ fn server_fn(function: &Function) -> TokenStream {
 
 /// The body and the registration.
 fn server(function: &Function) -> TokenStream {
-    let Function { item, name, arguments, .. } = function;
+    let Function {
+        item,
+        name,
+        arguments,
+        ..
+    } = function;
     let ident = &item.sig.ident;
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let private = function.private.then(|| quote!(.private()));
@@ -121,12 +145,25 @@ fn server(function: &Function) -> TokenStream {
 
 /// The hook of a context's member, and its registration.
 fn member(function: &Function) -> TokenStream {
-    let Function { item, name, context: Some(context), .. } = function else {
+    let Function {
+        item,
+        name,
+        context: Some(context),
+        ..
+    } = function
+    else {
         return TokenStream::new();
     };
     let vis = &item.vis;
-    let hook = format_ident!("use_{}", item.sig.ident.unraw(), span = item.sig.ident.span());
-    let docs = format!("Returns the answer of [`{}`], shared by all who ask.", item.sig.ident);
+    let hook = format_ident!(
+        "use_{}",
+        item.sig.ident.unraw(),
+        span = item.sig.ident.span()
+    );
+    let docs = format!(
+        "Returns the answer of [`{}`], shared by all who ask.",
+        item.sig.ident
+    );
     quote! {
         impl ::mizan::__private::Member for #name {
             type Context = #context;

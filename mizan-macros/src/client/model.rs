@@ -33,7 +33,10 @@ impl Function {
         let mut item = match syn::parse2::<ItemFn>(item.clone()) {
             Ok(item) => item,
             Err(_) => {
-                errors.at(&first_line(item), "`#[mizan::client]` goes on an `async fn` with a body");
+                errors.at(
+                    &first_line(item),
+                    "`#[mizan::client]` goes on an `async fn` with a body",
+                );
                 return errors.finish(()).and(Err(TokenStream::new()));
             }
         };
@@ -45,7 +48,16 @@ impl Function {
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
-        errors.finish(Self { item, docs, name, arguments, output, context, private, input })
+        errors.finish(Self {
+            item,
+            docs,
+            name,
+            arguments,
+            output,
+            context,
+            private,
+            input,
+        })
     }
 
     /// The name on the wire.
@@ -60,7 +72,10 @@ fn check_signature(item: &ItemFn, errors: &mut Errors) {
         errors.at(&sig.fn_token, "a server function is `async`");
     }
     if !sig.generics.params.is_empty() {
-        errors.at(&sig.generics.params, "a server function has no generic parameters: the wire needs to know its types");
+        errors.at(
+            &sig.generics.params,
+            "a server function has no generic parameters: the wire needs to know its types",
+        );
     }
     if let Some(clause) = &sig.generics.where_clause {
         errors.at(clause, "a server function has no `where` clause");
@@ -80,13 +95,22 @@ fn check_signature(item: &ItemFn, errors: &mut Errors) {
 fn check_options(options: &Options, item: &ItemFn, errors: &mut Errors) {
     if let Some(private) = &options.private {
         if options.context.is_some() {
-            errors.at(private, "a member of a context is sent to the browser: it can't be `private`");
+            errors.at(
+                private,
+                "a member of a context is sent to the browser: it can't be `private`",
+            );
         }
         if options.input.is_some() {
-            errors.at(private, "a `private` function has no endpoint: `input` means nothing for it");
+            errors.at(
+                private,
+                "a `private` function has no endpoint: `input` means nothing for it",
+            );
         }
     }
-    let is_global = options.context.as_ref().and_then(|path| path.segments.last());
+    let is_global = options
+        .context
+        .as_ref()
+        .and_then(|path| path.segments.last());
     if is_global.is_some_and(|segment| segment.ident == "Global") && !item.sig.inputs.is_empty() {
         errors.at(
             &item.sig.inputs,
@@ -109,7 +133,10 @@ fn arguments(item: &mut ItemFn, errors: &mut Errors) -> Vec<Argument> {
         let attributes = std::mem::take(&mut argument.attrs);
         for attribute in &attributes {
             if !attribute.path().is_ident("serde") && !attribute.path().is_ident("doc") {
-                errors.at(attribute, "an argument takes attributes of serde's and docs only");
+                errors.at(
+                    attribute,
+                    "an argument takes attributes of serde's and docs only",
+                );
             }
         }
         let ty = (*argument.ty).clone();
@@ -125,7 +152,11 @@ fn arguments(item: &mut ItemFn, errors: &mut Errors) -> Vec<Argument> {
         }
         match &*argument.pat {
             Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                arguments.push(Argument { attributes, name: pat.ident.clone(), ty });
+                arguments.push(Argument {
+                    attributes,
+                    name: pat.ident.clone(),
+                    ty,
+                });
             }
             pat => errors.at(pat, "an argument needs a name: the wire carries it"),
         }
@@ -137,21 +168,28 @@ fn output(item: &ItemFn, errors: &mut Errors) -> Type {
     match &item.sig.output {
         ReturnType::Type(_, ty) => (**ty).clone(),
         ReturnType::Default => {
-            errors.at(&item.sig.ident, "a server function returns `mizan::Result<T>`; `mizan::Result<()>` for nothing");
+            errors.at(
+                &item.sig.ident,
+                "a server function returns `mizan::Result<T>`; `mizan::Result<()>` for nothing",
+            );
             Type::Verbatim(quote!(()))
         }
     }
 }
 
 fn take_docs(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
-    let (docs, rest) = std::mem::take(attributes).into_iter().partition(|attribute| attribute.path().is_ident("doc"));
+    let (docs, rest) = std::mem::take(attributes)
+        .into_iter()
+        .partition(|attribute| attribute.path().is_ident("doc"));
     *attributes = rest;
     docs
 }
 
 /// Something to point at in an item that is not a function: not all of its body.
 fn first_line(item: TokenStream) -> TokenStream {
-    item.into_iter().take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_))).collect()
+    item.into_iter()
+        .take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_)))
+        .collect()
 }
 
 /// `rename_note` is `RenameNote`.

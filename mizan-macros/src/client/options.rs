@@ -42,7 +42,10 @@ impl Entry {
     /// Parses the value, which has to be there.
     fn value<T: syn::parse::Parse>(&self, expected: &str, errors: &mut Errors) -> Option<T> {
         let Some(value) = &self.value else {
-            errors.at(&self.key, format!("`{}` needs a value: {expected}", self.key));
+            errors.at(
+                &self.key,
+                format!("`{}` needs a value: {expected}", self.key),
+            );
             return None;
         };
         let parsed = syn::parse2(value.clone());
@@ -59,7 +62,11 @@ fn value(input: ParseStream) -> syn::Result<TokenStream> {
     while !input.is_empty() && !input.peek(Token![,]) {
         tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
     }
-    if tokens.is_empty() { Err(input.error("expected a value")) } else { Ok(tokens) }
+    if tokens.is_empty() {
+        Err(input.error("expected a value"))
+    } else {
+        Ok(tokens)
+    }
 }
 
 impl Options {
@@ -98,7 +105,9 @@ impl Options {
             "name" => self.name = entry.value("a name, as in `name = SendEcho`", errors),
             "input" => {
                 const EXPECTED: &str = "`Json` or `PostUrl`";
-                let Some(value) = entry.value::<Ident>(EXPECTED, errors) else { return };
+                let Some(value) = entry.value::<Ident>(EXPECTED, errors) else {
+                    return;
+                };
                 self.input = match value.to_string().as_str() {
                     "Json" => Some((value, Input::Json)),
                     "PostUrl" => Some((value, Input::PostUrl)),
@@ -121,11 +130,18 @@ impl Options {
 /// `"global"` or a path.
 fn context(entry: &Entry, errors: &mut Errors) -> Option<Path> {
     const EXPECTED: &str = "`\"global\"` or the path of a context";
-    if let Some(name) = entry.value.clone().and_then(|value| syn::parse2::<LitStr>(value).ok()) {
+    if let Some(name) = entry
+        .value
+        .clone()
+        .and_then(|value| syn::parse2::<LitStr>(value).ok())
+    {
         if name.value() == "global" {
             return syn::parse2(quote!(::mizan::Global)).ok();
         }
-        errors.at(&name, format!("unknown context {:?}: it is {EXPECTED}", name.value()));
+        errors.at(
+            &name,
+            format!("unknown context {:?}: it is {EXPECTED}", name.value()),
+        );
         return None;
     }
     entry.value(EXPECTED, errors)

@@ -43,7 +43,10 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
         log(C::NAME, error);
     }
     if let Some(started) = started {
-        let code = result.as_ref().err().map_or("OK", |error| error.code().name());
+        let code = result
+            .as_ref()
+            .err()
+            .map_or("OK", |error| error.code().name());
         let elapsed = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         span.record("code", code).record("duration_us", elapsed);
     }
@@ -53,7 +56,9 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
 /// The error that a panic becomes. Its text goes to the log, as a cause does.
 pub(crate) fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
     tracing::error!(function, panic = text, "the function panicked");
     Error::new(Code::Internal, Code::Internal.default_message())
 }
@@ -106,7 +111,10 @@ impl Registration {
     /// Keeps the function off the wire.
     #[must_use]
     pub const fn private(self) -> Self {
-        Self { private: true, ..self }
+        Self {
+            private: true,
+            ..self
+        }
     }
 
     /// Lets the endpoint take an HTML form's encoding too.
@@ -123,7 +131,9 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
             Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS)?,
         };
         drop(body);
-        encode(&Answer { result: call(arguments).await? })
+        encode(&Answer {
+            result: call(arguments).await?,
+        })
     })
 }
 
@@ -169,7 +179,13 @@ where
 /// with fields that it does not know is its own affair.
 fn is_argument(path: &serde_ignored::Path<'_>) -> bool {
     use serde_ignored::Path;
-    matches!(path, Path::Map { parent: Path::Root, .. })
+    matches!(
+        path,
+        Path::Map {
+            parent: Path::Root,
+            ..
+        }
+    )
 }
 
 /// What is said of an argument that the function does not have.
@@ -189,7 +205,11 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
     };
     let mut fields = BTreeMap::<String, Vec<String>>::new();
     let unknown = |object: &Map<String, Value>| -> Vec<String> {
-        object.keys().filter(|key| !arguments.contains(&key.as_str())).cloned().collect()
+        object
+            .keys()
+            .filter(|key| !arguments.contains(&key.as_str()))
+            .cloned()
+            .collect()
     };
     for key in unknown(&object) {
         fields.insert(shorten(&key), vec![UNKNOWN.to_owned()]);
@@ -200,7 +220,11 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
         let error = error.into_inner();
         let text = error.to_string();
         if let Some(name) = quoted(&text, "missing field `") {
-            let name = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+            let name = if path == "." {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            };
             fields.insert(name, vec!["is missing".to_owned()]);
         } else if let Some(name) = quoted(&text, "duplicate field `") {
             fields.insert(name.to_owned(), vec!["is given twice".to_owned()]);

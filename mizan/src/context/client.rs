@@ -27,7 +27,9 @@ use wasm_bindgen::JsValue;
 
 /// Returns the query of a member.
 pub fn query<M: Member>() -> Query<M::Output> {
-    Store::of_page().instance(M::Context::NAME).query::<M::Output>(M::NAME)
+    Store::of_page()
+        .instance(M::Context::NAME)
+        .query::<M::Output>(M::NAME)
 }
 
 /// Fetches all members of a context again.
@@ -80,12 +82,18 @@ impl Store {
 /// hook may be called for the first time after a navigation.
 fn page_data() -> Vec<Payload> {
     let name = JsValue::from_str("__RESOLVED_RESOURCES");
-    let Ok(slots) = js_sys::Reflect::get(&js_sys::global(), &name) else { return Vec::new() };
+    let Ok(slots) = js_sys::Reflect::get(&js_sys::global(), &name) else {
+        return Vec::new();
+    };
     if !slots.is_object() {
         return Vec::new();
     }
     (FIRST_SLOT..)
-        .map_while(|slot| js_sys::Reflect::get_u32(&slots, slot as u32).ok()?.as_string())
+        .map_while(|slot| {
+            js_sys::Reflect::get_u32(&slots, slot as u32)
+                .ok()?
+                .as_string()
+        })
         .filter_map(|text| serde_json::from_str(&text).ok())
         .collect()
 }
@@ -167,15 +175,18 @@ impl Instance {
             *lock(&instance.request) = None;
             instance.fetching.set(false);
             instance.deliver(answer.and_then(|text| {
-                serde_json::from_str(&text)
-                    .map_err(|_| Error::outdated_client("the server's answer can't be read: reload the page"))
+                serde_json::from_str(&text).map_err(|_| {
+                    Error::outdated_client("the server's answer can't be read: reload the page")
+                })
             }));
         });
     }
 
     fn deliver(&self, answer: Result<Bundle>) {
-        let slots: Vec<_> =
-            lock(&self.slots).iter().map(|(name, slot)| (*name, Arc::clone(slot))).collect();
+        let slots: Vec<_> = lock(&self.slots)
+            .iter()
+            .map(|(name, slot)| (*name, Arc::clone(slot)))
+            .collect();
         match answer {
             Ok(mut bundle) => {
                 self.error.set(None);
@@ -195,7 +206,9 @@ impl Instance {
 }
 
 fn missing(member: &str) -> Error {
-    Error::outdated_client(format!("the server does not know `{member}`: reload the page"))
+    Error::outdated_client(format!(
+        "the server does not know `{member}`: reload the page"
+    ))
 }
 
 impl Bundle {
@@ -245,7 +258,10 @@ where
                 }
             }
         });
-        Self { value, first: Mutex::new(first) }
+        Self {
+            value,
+            first: Mutex::new(first),
+        }
     }
 
     fn put(&self, value: Result<T>) {
@@ -275,7 +291,10 @@ where
     }
 
     fn fail(&self, error: &Error) {
-        let has_value = self.value.try_read_untracked().is_some_and(|value| matches!(&*value, Some(Ok(_))));
+        let has_value = self
+            .value
+            .try_read_untracked()
+            .is_some_and(|value| matches!(&*value, Some(Ok(_))));
         if !has_value {
             self.put(Err(error.clone()));
         }

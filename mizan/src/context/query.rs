@@ -6,11 +6,7 @@ use leptos::{
     },
     reactive::signal::ArcRwSignal,
 };
-use std::{
-    future::IntoFuture,
-    panic::Location,
-    sync::Arc,
-};
+use std::{future::IntoFuture, panic::Location, sync::Arc};
 
 /// A member of a context, as a component sees it.
 ///
@@ -98,7 +94,10 @@ impl<T: Send + Sync + 'static> Query<T> {
     }
 
     pub(crate) fn new(value: ArcAsyncDerived<Result<T>>, source: Source) -> Self {
-        Self { value: value.into(), source: StoredValue::new(source) }
+        Self {
+            value: value.into(),
+            source: StoredValue::new(source),
+        }
     }
 }
 

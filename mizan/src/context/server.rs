@@ -39,7 +39,11 @@ inventory::collect!(Registration);
 impl Registration {
     /// Describes the member `M`, which takes no arguments: `new` makes them.
     pub const fn new<M: Member + call::Body + Default>() -> Self {
-        Self { name: M::NAME, context: <M::Context as Context>::NAME, run: run::<M> }
+        Self {
+            name: M::NAME,
+            context: <M::Context as Context>::NAME,
+            run: run::<M>,
+        }
     }
 }
 
@@ -67,14 +71,25 @@ pub(crate) struct Members(Vec<&'static Registration>);
 impl Members {
     /// Finds the members of a context among all; `None` where there is none.
     pub(crate) fn of(context: &str, all: &[&'static Registration]) -> Option<Self> {
-        let members: Vec<_> = all.iter().copied().filter(|member| member.context == context).collect();
+        let members: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|member| member.context == context)
+            .collect();
         // The global context exists also where it is empty
         (!members.is_empty() || context == Global::NAME).then_some(Self(members))
     }
 
     /// Runs all of them, concurrently.
     pub(crate) async fn run(self) -> Outcomes {
-        Outcomes(join_all(self.0.iter().map(async |member| (member.name, (member.run)().await))).await)
+        Outcomes(
+            join_all(
+                self.0
+                    .iter()
+                    .map(async |member| (member.name, (member.run)().await)),
+            )
+            .await,
+        )
     }
 }
 
@@ -112,24 +127,42 @@ struct Running(Vec<(&'static str, Shared<BoxFuture<'static, Arc<dyn Outcome>>>)>
 ///
 /// They run in a task of their own, so that a slow one holds up only what reads it.
 pub(crate) fn start_global(scope: &Scope, all: &[&'static Registration]) {
-    let Some(shared_context) = Owner::current_shared_context() else { return };
-    let Some(Members(members)) = Members::of(Global::NAME, all) else { return };
+    let Some(shared_context) = Owner::current_shared_context() else {
+        return;
+    };
+    let Some(Members(members)) = Members::of(Global::NAME, all) else {
+        return;
+    };
     if members.is_empty() {
         return;
     }
-    let running: Vec<_> =
-        members.iter().map(|member| (member.name, (member.run)().shared())).collect();
+    let running: Vec<_> = members
+        .iter()
+        .map(|member| (member.name, (member.run)().shared()))
+        .collect();
     let all = running.clone();
     let ended = tokio::spawn(ScopedFuture::new_untracked(async move {
-        Outcomes(join_all(all.into_iter().map(async |(name, member)| (name, member.await))).await)
+        Outcomes(
+            join_all(
+                all.into_iter()
+                    .map(async |(name, member)| (name, member.await)),
+            )
+            .await,
+        )
     }));
     // `start_global` is called once for each scope
     let _ = scope.bundles().global.set(Running(running));
     shared_context.write_async(
         SerializedDataId::new(FIRST_SLOT),
         Box::pin(async move {
-            let bundle = ended.await.map(|outcomes| outcomes.bundle()).unwrap_or_default();
-            let payload = Payload { instance: Global::NAME.to_owned(), bundle };
+            let bundle = ended
+                .await
+                .map(|outcomes| outcomes.bundle())
+                .unwrap_or_default();
+            let payload = Payload {
+                instance: Global::NAME.to_owned(),
+                bundle,
+            };
             serde_json::to_string(&payload).unwrap_or_default()
         }),
     );
@@ -141,12 +174,15 @@ pub(crate) fn start_global(scope: &Scope, all: &[&'static Registration]) {
 pub fn query<M: Member>() -> Query<M::Output> {
     let running = Scope::with(|scope| {
         let Running(members) = scope.bundles().global.get()?;
-        members.iter().find(|(name, _)| *name == M::NAME).map(|(_, running)| running.clone())
+        members
+            .iter()
+            .find(|(name, _)| *name == M::NAME)
+            .map(|(_, running)| running.clone())
     });
     match running.flatten() {
-        Some(running) => {
-            settled(ArcAsyncDerived::new(move || running.clone().map(|outcome| typed::<M>(&outcome))))
-        }
+        Some(running) => settled(ArcAsyncDerived::new(move || {
+            running.clone().map(|outcome| typed::<M>(&outcome))
+        })),
         None => settled(ArcAsyncDerived::new(pending)),
     }
 }
@@ -164,9 +200,15 @@ fn settled<T: Send + Sync + 'static>(value: ArcAsyncDerived<Result<T>>) -> Query
 /// Takes the answer of `M` out of its outcome, where it was put with that very type.
 fn typed<M: Call<Output: Clone>>(outcome: &Arc<dyn Outcome>) -> Result<M::Output> {
     let outcome: &dyn Any = &**outcome;
-    outcome.downcast_ref::<Result<M::Output>>().cloned().unwrap_or_else(|| {
-        Err(Error::internal(format!("two functions are registered as the member `{}`", M::NAME)))
-    })
+    outcome
+        .downcast_ref::<Result<M::Output>>()
+        .cloned()
+        .unwrap_or_else(|| {
+            Err(Error::internal(format!(
+                "two functions are registered as the member `{}`",
+                M::NAME
+            )))
+        })
 }
 
 /// On the server a page is rendered once, with what its request found.

@@ -76,7 +76,12 @@ impl Error {
     ///
     /// Prefer the constructor of the code: [`Error::not_found`], [`Error::conflict`] and so on.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner { code, message: message.into(), details: None, cause: None }))
+        Self(Arc::new(Inner {
+            code,
+            message: message.into(),
+            details: None,
+            cause: None,
+        }))
     }
 
     /// Creates an internal error out of its cause, which is logged and never sent.
@@ -128,15 +133,23 @@ impl Error {
     #[must_use]
     pub fn with_details(self, details: &impl Serialize) -> Self {
         let details = serde_json::value::to_raw_value(details).ok();
-        let Inner { code, message, cause, .. } = Arc::try_unwrap(self.0).unwrap_or_else(|shared| {
-            Inner {
-                code: shared.code,
-                message: shared.message.clone(),
-                details: None,
-                cause: None,
-            }
+        let Inner {
+            code,
+            message,
+            cause,
+            ..
+        } = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
+            code: shared.code,
+            message: shared.message.clone(),
+            details: None,
+            cause: None,
         });
-        Self(Arc::new(Inner { code, message, details, cause }))
+        Self(Arc::new(Inner {
+            code,
+            message,
+            details,
+            cause,
+        }))
     }
 
     /// Returns the code.
@@ -156,7 +169,9 @@ impl Error {
 
     /// Returns the messages per field of a VALIDATION_ERROR; empty for everything else.
     pub fn fields(&self) -> BTreeMap<String, Vec<String>> {
-        self.details::<Fields>().map(|details| details.fields).unwrap_or_default()
+        self.details::<Fields>()
+            .map(|details| details.fields)
+            .unwrap_or_default()
     }
 
     /// Returns what caused an internal error, while it is on the server that met it.
@@ -165,7 +180,10 @@ impl Error {
     }
 
     /// Hands the cause and the place of the `?` to `log`, the first time it is called.
-    #[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "the browser keeps no log"))]
+    #[cfg_attr(
+        not(feature = "ssr"),
+        expect(dead_code, reason = "the browser keeps no log")
+    )]
     pub(crate) fn log_once(&self, log: impl FnOnce(&dyn std::error::Error, &Location<'_>)) {
         if let Some(cause) = &self.0.cause
             && !cause.logged.swap(true, Ordering::Relaxed)
@@ -200,12 +218,16 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
-        debug.field("code", &self.0.code).field("message", &self.0.message);
+        debug
+            .field("code", &self.0.code)
+            .field("message", &self.0.message);
         if let Some(details) = &self.0.details {
             debug.field("details", &details.get());
         }
         if let Some(cause) = &self.0.cause {
-            debug.field("cause", &cause.error).field("at", &cause.location.to_string());
+            debug
+                .field("cause", &cause.error)
+                .field("at", &cause.location.to_string());
         }
         debug.finish()
     }

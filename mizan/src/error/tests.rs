@@ -9,7 +9,10 @@ fn every_code_survives_the_wire() {
     for &code in Code::ALL {
         let sent = Error::new(code, "why");
         let text = json(&sent);
-        assert_eq!(text, format!(r#"{{"error":{{"code":"{code}","message":"why"}}}}"#));
+        assert_eq!(
+            text,
+            format!(r#"{{"error":{{"code":"{code}","message":"why"}}}}"#)
+        );
         let received: ErrorEnvelope = serde_json::from_str(&text).unwrap();
         assert_eq!(received.error, sent);
     }
@@ -36,7 +39,10 @@ fn a_cause_is_kept_for_the_log_and_never_written() {
     error.log_once(|cause, at| seen.push((cause.to_string(), at.file().to_owned())));
     clone.log_once(|cause, at| seen.push((cause.to_string(), at.file().to_owned())));
     assert_eq!(seen.len(), 1, "logged once however often it is passed on");
-    assert!(seen[0].1.ends_with("error/tests.rs"), "with the place of the conversion");
+    assert!(
+        seen[0].1.ends_with("error/tests.rs"),
+        "with the place of the conversion"
+    );
 }
 
 #[test]

@@ -33,7 +33,11 @@ impl<'de> Deserialize<'de> for Error {
             message: String,
             details: Option<Box<RawValue>>,
         }
-        let Wire { code, message, details } = Wire::deserialize(deserializer)?;
+        let Wire {
+            code,
+            message,
+            details,
+        } = Wire::deserialize(deserializer)?;
         Ok(Self(Arc::new(Inner {
             code: Code::from_name(&code).unwrap_or(Code::Internal),
             message: Cow::Owned(message),

@@ -83,15 +83,24 @@ fn answered(name: &str) -> Option<Cookie<'static>> {
     let options = use_context::<ResponseOptions>()?;
     let parts = options.0.read().ok()?;
     let values = parts.headers.get_all(header::SET_COOKIE);
-    values.iter().rev().find_map(|value| parse(value).filter(|cookie| cookie.name() == name))
+    values
+        .iter()
+        .rev()
+        .find_map(|value| parse(value).filter(|cookie| cookie.name() == name))
 }
 
 /// Puts a cookie into the answer, in place of an earlier one of the name: a server should not
 /// send two (RFC 6265, section 4.1.1).
 fn write(cookie: &Cookie<'static>) {
-    let Ok(value) = HeaderValue::from_str(&cookie.encoded().to_string()) else { return };
-    let Some(options) = use_context::<ResponseOptions>() else { return };
-    let Ok(mut parts) = options.0.write() else { return };
+    let Ok(value) = HeaderValue::from_str(&cookie.encoded().to_string()) else {
+        return;
+    };
+    let Some(options) = use_context::<ResponseOptions>() else {
+        return;
+    };
+    let Ok(mut parts) = options.0.write() else {
+        return;
+    };
     let kept: Vec<HeaderValue> = parts
         .headers
         .get_all(header::SET_COOKIE)

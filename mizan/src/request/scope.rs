@@ -14,7 +14,10 @@ struct Inner {
 
 impl Scope {
     pub(crate) fn new(site: Arc<Site>) -> Self {
-        Self(Arc::new(Inner { site, bundles: Bundles::default() }))
+        Self(Arc::new(Inner {
+            site,
+            bundles: Bundles::default(),
+        }))
     }
 
     /// Runs `f` on the scope of the current request; `None` outside of one.

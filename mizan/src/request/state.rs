@@ -44,7 +44,9 @@ pub fn state<T: Clone + Send + Sync + 'static>() -> T {
     let name = type_name::<T>();
     match Scope::with(|scope| scope.state().get()) {
         Some(Some(value)) => value,
-        Some(None) => panic!("no `{name}` was given to the server: add `.provide(..)` to `Mizan::new(..)`"),
+        Some(None) => {
+            panic!("no `{name}` was given to the server: add `.provide(..)` to `Mizan::new(..)`")
+        }
         None => panic!("`mizan::state::<{name}>()` was called outside a request"),
     }
 }

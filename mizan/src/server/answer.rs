@@ -21,12 +21,14 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 
 /// The answer that an error is, with the status of its code.
 pub(super) fn error(error: &Error) -> Response<Body> {
-    let status = StatusCode::from_u16(error.code().status())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();
     let mut response = json(status, body);
     if error.code() == Code::Unavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }
@@ -38,7 +40,11 @@ pub(super) async fn unknown_endpoint() -> Response<Body> {
 
 /// The answer to a method that an endpoint does not take.
 pub(super) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = error(&Error::method_not_allowed(format!("the endpoint takes {allowed}")));
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    let mut response = error(&Error::method_not_allowed(format!(
+        "the endpoint takes {allowed}"
+    )));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }

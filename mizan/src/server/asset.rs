@@ -25,7 +25,9 @@ impl Assets {
             .append_index_html_on_directories(false)
             .precompressed_br()
             .precompressed_gzip();
-        let hashed = options.hash_files.then(|| format!("/{}/", options.site_pkg_dir).into());
+        let hashed = options
+            .hash_files
+            .then(|| format!("/{}/", options.site_pkg_dir).into());
         Self { folder, hashed }
     }
 
@@ -44,21 +46,33 @@ impl Assets {
             return None;
         }
         let mut response = response.map(Body::new);
-        let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+        let caching = if immutable {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         Some(response)
     }
 
     /// Tells whether the name carries a hash: `/pkg/app.<22 characters>.wasm`.
     fn is_immutable(&self, path: &str) -> bool {
-        let Some(name) = self.hashed.as_deref().and_then(|folder| path.strip_prefix(folder)) else {
+        let Some(name) = self
+            .hashed
+            .as_deref()
+            .and_then(|folder| path.strip_prefix(folder))
+        else {
             return false;
         };
         // cargo-leptos: MD5 in unpadded URL-safe base64
         let mut parts = name.rsplit('.').skip(1);
         parts.next().is_some_and(|hash| {
             hash.len() == 22
-                && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && hash
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         })
     }
 }

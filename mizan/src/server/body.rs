@@ -31,7 +31,9 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         }
         return Err(too_large(limit));
     }
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next(&mut body).await? else {
+        return Ok(Bytes::new());
+    };
     if first.len() <= limit && body.is_end_stream() {
         return Ok(first);
     }
@@ -75,4 +77,3 @@ async fn drain(mut body: Body, mut read: usize) {
     // Either way the answer goes out now
     let _ = tokio::time::timeout(LONGEST_DRAIN, rest).await;
 }
-

@@ -15,7 +15,10 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use leptos::{prelude::provide_context, reactive::{computed::ScopedFuture, owner::Owner}};
+use leptos::{
+    prelude::provide_context,
+    reactive::{computed::ScopedFuture, owner::Owner},
+};
 use leptos_axum::ResponseOptions;
 use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
 use std::sync::Arc;
@@ -86,7 +89,11 @@ pub(super) fn in_owner<F: Future>(create: impl FnOnce() -> F) -> impl Future<Out
 fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
     const FORM: &str = "application/x-www-form-urlencoded";
     let unsupported = || {
-        let also = if function.form { " or application/x-www-form-urlencoded" } else { "" };
+        let also = if function.form {
+            " or application/x-www-form-urlencoded"
+        } else {
+            ""
+        };
         Error::unsupported_media_type(format!("the function takes application/json{also}"))
     };
     let value = headers.get(header::CONTENT_TYPE).ok_or_else(unsupported)?;
@@ -94,8 +101,15 @@ fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
     if value == "application/json" {
         return Ok(Encoding::Json);
     }
-    let value: mime::Mime = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(unsupported)?;
-    if value.get_param(mime::CHARSET).is_some_and(|charset| charset != mime::UTF_8) {
+    let value: mime::Mime = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(unsupported)?;
+    if value
+        .get_param(mime::CHARSET)
+        .is_some_and(|charset| charset != mime::UTF_8)
+    {
         return Err(unsupported());
     }
     match value.essence_str() {
@@ -151,7 +165,9 @@ const ANY_ORIGIN: &str = "http://localhost";
 
 fn with_error(path: &str, error: &Error, page: String) -> Option<String> {
     let page = without_error(page);
-    let url = ServerFnUrlError::new(path, error.clone()).to_url(&format!("{ANY_ORIGIN}{page}")).ok()?;
+    let url = ServerFnUrlError::new(path, error.clone())
+        .to_url(&format!("{ANY_ORIGIN}{page}"))
+        .ok()?;
     Some(url.as_str().strip_prefix(ANY_ORIGIN)?.to_owned())
 }
 
@@ -161,12 +177,15 @@ fn without_error(page: String) -> String {
     }
     let mut url = format!("{ANY_ORIGIN}{page}");
     ServerFnUrlError::<Error>::strip_error_info(&mut url);
-    url.strip_prefix(ANY_ORIGIN).map_or(page, |page| page.trim_end_matches('?').to_owned())
+    url.strip_prefix(ANY_ORIGIN)
+        .map_or(page, |page| page.trim_end_matches('?').to_owned())
 }
 
 /// Adds what the body said about the response: cookies, a redirect, headers of its own.
 fn extend(response: &mut Response<Body>, options: &ResponseOptions) {
-    let Ok(mut parts) = options.0.write() else { return };
+    let Ok(mut parts) = options.0.write() else {
+        return;
+    };
     let headers = std::mem::take(&mut parts.headers);
     if headers.is_empty() {
         return;
@@ -185,4 +204,3 @@ fn extend(response: &mut Response<Body>, options: &ResponseOptions) {
         }
     }
 }
-

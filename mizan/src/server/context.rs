@@ -1,11 +1,7 @@
 //! `GET /api/mizan/ctx/<context>`
 
 use super::{Site, answer};
-use crate::{
-    Error, Result,
-    context::server::Members,
-    request::Scope,
-};
+use crate::{Error, Result, context::server::Members, request::Scope};
 use axum::{
     body::Body,
     extract::{Path, Request},
@@ -27,7 +23,12 @@ pub(super) fn route(site: &Arc<Site>) -> MethodRouter {
 async fn handle(site: Arc<Site>, context: String, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
-    match tokio::time::timeout(site.request_timeout, read(Arc::clone(&site), context, parts)).await {
+    match tokio::time::timeout(
+        site.request_timeout,
+        read(Arc::clone(&site), context, parts),
+    )
+    .await
+    {
         Ok(Ok(body)) => answer(body, asked.as_ref()),
         Ok(Err(error)) => answer::error(&error),
         Err(_) => answer::error(&Error::unavailable("the context took too long")),
@@ -52,27 +53,50 @@ async fn read(site: Arc<Site>, context: String, parts: http::request::Parts) -> 
 /// The global context has no parameters; everything in the query is unknown.
 fn no_parameters(uri: &Uri) -> Result<()> {
     let query = uri.query().unwrap_or_default();
-    let names = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        pair.split('=').next().unwrap_or_default().chars().take(100).collect::<String>()
-    });
-    let unknown: BTreeMap<_, _> =
-        names.map(|name| (name, vec!["is not a parameter of this context".to_owned()])).collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Error::invalid_fields(unknown)) }
+    let names = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            pair.split('=')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(100)
+                .collect::<String>()
+        });
+    let unknown: BTreeMap<_, _> = names
+        .map(|name| (name, vec!["is not a parameter of this context".to_owned()]))
+        .collect();
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid_fields(unknown))
+    }
 }
 
 fn answer(body: Vec<u8>, asked: Option<&HeaderValue>) -> Response<Body> {
     let tag = format!("\"{:032x}\"", xxh3_128(&body));
     let unchanged = asked
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|asked| asked.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+        .is_some_and(|asked| {
+            asked
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == tag)
+        });
     let mut response = if unchanged {
         answer::json(StatusCode::NOT_MODIFIED, Vec::new())
     } else {
         answer::json(StatusCode::OK, body)
     };
     let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Cookie, Authorization"),
+    );
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }

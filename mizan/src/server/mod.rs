@@ -23,11 +23,7 @@ pub use crate::registry::RegistryError;
 pub use security::ContentSecurityPolicy;
 pub use serve::{Serve, serve};
 
-use crate::{
-    call::wire::PREFIX,
-    registry::Registry,
-    request::StateMap,
-};
+use crate::{call::wire::PREFIX, registry::Registry, request::StateMap};
 use axum::{Router, routing::get};
 use leptos::{IntoView, config::LeptosOptions};
 use std::{sync::Arc, time::Duration};
@@ -138,7 +134,8 @@ impl Mizan {
         AppView: IntoView + 'static,
         ShellView: IntoView + 'static,
     {
-        self.try_router(app, shell).unwrap_or_else(|error| panic!("{error}"))
+        self.try_router(app, shell)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Builds the router, as [`router`](Self::router) does.
@@ -179,7 +176,10 @@ impl Mizan {
         let router = router
             .route(&format!("{PREFIX}/ctx/{{context}}"), context::route(&site))
             .route(&format!("{PREFIX}/health"), get(serve::health))
-            .route(&format!("{PREFIX}/{{*path}}"), axum::routing::any(answer::unknown_endpoint));
+            .route(
+                &format!("{PREFIX}/{{*path}}"),
+                axum::routing::any(answer::unknown_endpoint),
+            );
         Ok((router, site))
     }
 }

@@ -66,7 +66,9 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
     let mut policy = site.content_security_policy.clone();
     if site.options.env == Env::DEV {
         // `cargo leptos watch` reloads the page through a socket on another port
-        policy = policy.allow("connect-src", "ws:").allow("connect-src", "wss:");
+        policy = policy
+            .allow("connect-src", "ws:")
+            .allow("connect-src", "wss:");
     }
     let policy: Option<Arc<str>> = policy.compile().map(Arc::from);
     move || {
@@ -95,5 +97,8 @@ async fn finish(mut response: Response<Body>) -> Response<Body> {
 /// A request without a body, twice: for the file and, if there is none, for the page.
 fn copy(request: Request) -> (Request, Request) {
     let (parts, _) = request.into_parts();
-    (Request::from_parts(parts.clone(), Body::empty()), Request::from_parts(parts, Body::empty()))
+    (
+        Request::from_parts(parts.clone(), Body::empty()),
+        Request::from_parts(parts, Body::empty()),
+    )
 }

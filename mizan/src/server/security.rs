@@ -15,7 +15,9 @@ pub(super) fn protect(headers: &mut HeaderMap) {
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
     ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
 }
 
@@ -57,7 +59,9 @@ impl Default for ContentSecurityPolicy {
             ("frame-ancestors", "'none'"),
         ];
         let owned = directives.map(|(name, sources)| (name.to_owned(), sources.to_owned()));
-        Self { directives: Some(owned.into()) }
+        Self {
+            directives: Some(owned.into()),
+        }
     }
 }
 
@@ -69,7 +73,9 @@ impl ContentSecurityPolicy {
 
     /// Adds a source to a directive; a directive that has none yet starts from `'self'`.
     pub fn allow(mut self, directive: &str, source: &str) -> Self {
-        let Some(directives) = &mut self.directives else { return self };
+        let Some(directives) = &mut self.directives else {
+            return self;
+        };
         match directives.iter_mut().find(|(name, _)| name == directive) {
             Some((_, sources)) if sources == "'none'" => *sources = source.to_owned(),
             Some((_, sources)) => *sources = format!("{sources} {source}"),
@@ -81,7 +87,9 @@ impl ContentSecurityPolicy {
     /// Replaces a directive's sources, or removes the directive where `sources` is empty.
     /// `{nonce}` stands for the page's nonce.
     pub fn set(mut self, directive: &str, sources: &str) -> Self {
-        let Some(directives) = &mut self.directives else { return self };
+        let Some(directives) = &mut self.directives else {
+            return self;
+        };
         directives.retain(|(name, _)| name != directive);
         if !sources.is_empty() {
             directives.push((directive.to_owned(), sources.to_owned()));
@@ -92,14 +100,18 @@ impl ContentSecurityPolicy {
     /// Joins the directives; `{nonce}` is left in.
     pub(super) fn compile(&self) -> Option<String> {
         let directives = self.directives.as_ref()?;
-        let written = directives.iter().map(|(name, sources)| format!("{name} {sources}"));
+        let written = directives
+            .iter()
+            .map(|(name, sources)| format!("{name} {sources}"));
         Some(written.collect::<Vec<_>>().join("; "))
     }
 }
 
 /// Puts the nonce of the page that is being rendered into a compiled policy.
 pub(super) fn with_nonce(policy: &str) -> Option<HeaderValue> {
-    let nonce = use_nonce().map(|nonce| format!("'nonce-{nonce}'")).unwrap_or_default();
+    let nonce = use_nonce()
+        .map(|nonce| format!("'nonce-{nonce}'"))
+        .unwrap_or_default();
     HeaderValue::from_str(&policy.replace("{nonce}", &nonce)).ok()
 }
 
@@ -118,21 +130,32 @@ mod tests {
             .allow("font-src", "https://b.example")
             .allow("object-src", "https://c.example");
         let text = written(&policy);
-        assert!(text.contains("img-src 'self' data: blob: https://a.example;"), "{text}");
+        assert!(
+            text.contains("img-src 'self' data: blob: https://a.example;"),
+            "{text}"
+        );
         assert!(text.contains("font-src 'self' https://b.example"), "{text}");
         assert!(text.contains("object-src https://c.example;"), "{text}");
     }
 
     #[test]
     fn set_replaces_and_removes() {
-        let policy = ContentSecurityPolicy::default().set("img-src", "*").set("object-src", "");
+        let policy = ContentSecurityPolicy::default()
+            .set("img-src", "*")
+            .set("object-src", "");
         let text = written(&policy);
-        assert!(text.contains("img-src *") && !text.contains("data:"), "{text}");
+        assert!(
+            text.contains("img-src *") && !text.contains("data:"),
+            "{text}"
+        );
         assert!(!text.contains("object-src"), "{text}");
     }
 
     #[test]
     fn off_sends_nothing() {
-        assert_eq!(ContentSecurityPolicy::off().allow("img-src", "*").compile(), None);
+        assert_eq!(
+            ContentSecurityPolicy::off().allow("img-src", "*").compile(),
+            None
+        );
     }
 }

@@ -49,7 +49,9 @@ use tower::ServiceExt;
 /// # }
 /// ```
 pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
-    Serve::new(app).run(TcpListener::bind(addr).await?, stop_signal()).await
+    Serve::new(app)
+        .run(TcpListener::bind(addr).await?, stop_signal())
+        .await
 }
 
 /// Runs a router, with settings.
@@ -112,13 +114,28 @@ impl Serve {
     /// # Errors
     ///
     /// None at present: a connection that can't be accepted is logged and the next one tried.
-    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let draining = Draining::default();
         let app = self.app.layer(Extension(draining.clone()));
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
-        builder.http2().timer(TokioTimer::new()).enable_connect_protocol();
-        let server = Connections { app, builder, draining, graceful: GracefulShutdown::new() };
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .enable_connect_protocol();
+        let server = Connections {
+            app,
+            builder,
+            draining,
+            graceful: GracefulShutdown::new(),
+        };
 
         let drain = async {
             stop.await;
@@ -140,7 +157,10 @@ impl Serve {
             server.accept(accepted).await;
         }
         drop(listener);
-        if tokio::time::timeout(self.shutdown_timeout, server.graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(self.shutdown_timeout, server.graceful.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!("some requests were still running and are cut off");
         }
         Ok(())
@@ -181,8 +201,10 @@ impl Connections {
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection =
-            self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self
+            .builder
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .into_owned();
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -195,7 +217,10 @@ impl Connections {
 /// Waits a little where the process is out of something, such as file descriptors.
 async fn refused(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
         tracing::error!(%error, "a connection could not be accepted");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -13,7 +13,10 @@ use tower::ServiceExt;
 
 /// Options of an application whose site folder does not exist.
 pub fn options() -> LeptosOptions {
-    LeptosOptions::builder().output_name("app").site_root("no-such-folder").build()
+    LeptosOptions::builder()
+        .output_name("app")
+        .site_root("no-such-folder")
+        .build()
 }
 
 /// What came back.
@@ -30,24 +33,42 @@ impl Answer {
     }
 
     pub fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or("no code").to_owned()
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or("no code")
+            .to_owned()
     }
 
     pub fn header(&self, name: impl header::AsHeaderName) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
     }
 }
 
 pub async fn send(app: &Router, request: Request<Body>) -> Answer {
-    let response = app.clone().oneshot(request).await.expect("a router never fails");
+    let response = app
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("a router never fails");
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.expect("the body ends");
     let text = String::from_utf8(bytes.into()).expect("the body is UTF-8");
-    Answer { status: parts.status, headers: parts.headers, text }
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text,
+    }
 }
 
 pub async fn get(app: &Router, path: &str) -> Answer {
-    send(app, Request::get(path).body(Body::empty()).expect("a request")).await
+    send(
+        app,
+        Request::get(path).body(Body::empty()).expect("a request"),
+    )
+    .await
 }
 
 /// Calls a function with JSON.
@@ -64,7 +85,10 @@ pub async fn call_as(
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!("/api/mizan/call/{function}"))
-        .header(header::CONTENT_TYPE, HeaderValue::from_str(content_type).expect("a header"))
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_str(content_type).expect("a header"),
+        )
         .body(body.into())
         .expect("a request");
     send(app, request).await

@@ -1,0 +1,164 @@
+//! `cargo xtask test`: every test, in the order in which a mistake is found soonest.
+
+mod browser;
+mod template;
+
+use crate::{
+    process::{Result, cargo, root, run as run_program},
+    setup,
+    steps::{shown, step},
+};
+use std::{fs, path::Path, process::Command, time::Instant};
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// The steps, by the name that `cargo xtask test <name>` takes.
+const STEPS: &[(&str, fn() -> Result)] = &[
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("host", host),
+    ("doc", doc),
+    ("wasm", wasm),
+    ("end2end", browser::end2end),
+    ("template", template::generates),
+    ("package", package),
+];
+
+pub(crate) fn run(only: &[&str]) -> Result {
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| STEPS.iter().all(|(step, _)| step != *name))
+    {
+        let names: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
+        return Err(format!(
+            "there is no step `{unknown}`: there are {}",
+            names.join(", ")
+        ));
+    }
+    let started = Instant::now();
+    setup::run()?;
+    let mut passed = 0;
+    for (name, work) in STEPS {
+        if only.is_empty() || only.contains(name) {
+            step(name, work)?;
+            passed += 1;
+        }
+    }
+    println!(
+        "\nAll steps passed in {}.\n{passed} passed, 0 failed",
+        shown(started.elapsed())
+    );
+    Ok(())
+}
+
+/// Runs Cargo with warnings as errors.
+fn strict(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(arguments).env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+fn fmt() -> Result {
+    run_program(cargo().args(["fmt", "--all", "--check"]))?;
+    // rustfmt does not follow a `mod` inside of `mizan::server!`
+    let modules = ["app-template/src/db.rs"];
+    run_program(
+        crate::process::program("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .args(modules),
+    )
+}
+
+fn clippy() -> Result {
+    let deny = ["--", "-D", "warnings"];
+    run_program(
+        strict(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            "ssr",
+        ])
+        .args(deny),
+    )?;
+    // The browser's half, once for each way it is used
+    for features in ["hydrate", "csr"] {
+        let packages = [
+            "clippy",
+            "-p",
+            "mizan",
+            "-p",
+            "app-template",
+            "--lib",
+            "--bins",
+            "--target",
+            WASM,
+        ];
+        run_program(strict(&packages).args(["--features", features]).args(deny))?;
+    }
+    // Both at once has to compile: a tool that unifies features must not fail
+    run_program(strict(&["clippy", "-p", "mizan", "--features", "ssr,hydrate"]).args(deny))
+}
+
+fn host() -> Result {
+    run_program(&mut strict(&["test", "--workspace", "--features", "ssr"]))?;
+    // The browser's half, as far as it needs no browser
+    run_program(&mut strict(&["test", "-p", "mizan", "--lib"]))
+}
+
+fn doc() -> Result {
+    let mut command = strict(&["doc", "--no-deps", "--workspace", "--features", "ssr"]);
+    run_program(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn wasm() -> Result {
+    let arguments = [
+        "test",
+        "-p",
+        "mizan",
+        "--features",
+        "hydrate",
+        "--target",
+        WASM,
+        "--test",
+        "browser",
+    ];
+    let mut command = strict(&arguments);
+    command
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            "wasm-bindgen-test-runner",
+        )
+        .env("CHROMEDRIVER", "/usr/bin/chromedriver")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+    run_program(&mut command)
+}
+
+fn package() -> Result {
+    for file in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+        if !root().join(file).is_file() {
+            return Err(format!("{file} is missing"));
+        }
+    }
+    run_program(&mut strict(&[
+        "package",
+        "--quiet",
+        "--allow-dirty",
+        "-p",
+        "mizan-macros",
+        "-p",
+        "mizan",
+    ]))
+}
+
+/// An empty folder for one test, below the build folder.
+fn scratch(name: &str) -> Result<std::path::PathBuf> {
+    let folder = crate::process::target().join("xtask").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    create(&folder)?;
+    Ok(folder)
+}
+
+fn create(folder: &Path) -> Result {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}

@@ -1,0 +1,101 @@
+//! A project made out of the starter builds and serves.
+
+use super::{browser::free_port, scratch};
+use crate::{
+    new,
+    process::{self, Result, target},
+};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+pub(super) fn generates() -> Result {
+    // Outside the repository, or Cargo would take it for a part of this workspace
+    let parent = std::env::temp_dir().join(format!("mizan-template-{}", std::process::id()));
+    let project = parent.join("my-notes");
+    let result = new::run(&project).and_then(|()| build_and_serve(&project));
+    let _ = std::fs::remove_dir_all(&parent);
+    result
+}
+
+fn build_and_serve(project: &Path) -> Result {
+    // What is built already for the starter is not built again
+    let shared = target();
+    let mut build = Command::new("cargo");
+    build
+        .current_dir(project)
+        .args(["leptos", "build"])
+        .env("CARGO_TARGET_DIR", &shared);
+    process::run(&mut build)?;
+
+    let port = free_port()?;
+    let database = scratch("template")?.join("notes.db");
+    let site = project.join("target/site");
+    let mut server = Command::new(shared.join("debug/server"));
+    server
+        .current_dir(project)
+        .env("LEPTOS_OUTPUT_NAME", "app")
+        .env("LEPTOS_SITE_ROOT", &site)
+        .env("LEPTOS_SITE_ADDR", format!("127.0.0.1:{port}"))
+        .env("DATABASE_URL", format!("sqlite://{}", database.display()));
+    let mut server = Server(
+        server
+            .spawn()
+            .map_err(|error| format!("the server: {error}"))?,
+    );
+    for (path, expected) in [
+        ("/", "What the team should know"),
+        ("/pkg/app.js", "wasm"),
+        ("/icon.svg", "<svg"),
+    ] {
+        let body = server.get(port, path)?;
+        if !body.contains(expected) {
+            return Err(format!("{path} does not contain {expected:?}:\n{body}"));
+        }
+    }
+    Ok(())
+}
+
+/// A process that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    /// Asks until the server listens, for at most half a minute.
+    fn get(&mut self, port: u16, path: &str) -> Result<String> {
+        let started = Instant::now();
+        loop {
+            match get(port, path) {
+                Ok(answer) => return Ok(answer),
+                Err(_) if started.elapsed() < Duration::from_secs(30) => {
+                    if let Ok(Some(status)) = self.0.try_wait() {
+                        return Err(format!("the server ended ({status})"));
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(format!("the server does not answer: {error}")),
+            }
+        }
+    }
+}
+
+fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
