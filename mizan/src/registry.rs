@@ -5,7 +5,7 @@ use crate::{call::server::Registration as Function, context::server::Registratio
 use std::{collections::BTreeMap, fmt};
 
 /// A place in the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// The path of the file, as the compiler was given it.
     pub file: &'static str,

@@ -14,17 +14,17 @@ use std::{collections::BTreeMap, time::Duration};
 use support::{call, call_as, get, options, send};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EchoOutput {
+struct EchoOutput {
     message: String,
 }
 
 #[mizan::client]
-pub async fn echo(text: String) -> mizan::Result<EchoOutput> {
+async fn echo(text: String) -> mizan::Result<EchoOutput> {
     Ok(EchoOutput { message: text })
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Everything {
+struct Everything {
     integer: i64,
     wide: u64,
     float: f64,
@@ -37,14 +37,14 @@ pub struct Everything {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Choice {
+enum Choice {
     Plain,
     Tuple(u8, String),
     Struct { at: (i32, i32) },
 }
 
 #[mizan::client]
-pub async fn mirror(
+async fn mirror(
     value: Everything,
     maybe: Option<Vec<Choice>>,
 ) -> mizan::Result<(Everything, Option<Vec<Choice>>)> {
@@ -52,29 +52,29 @@ pub async fn mirror(
 }
 
 #[mizan::client]
-pub async fn nothing() -> mizan::Result<()> {
+async fn nothing() -> mizan::Result<()> {
     Ok(())
 }
 
 #[mizan::client]
-pub async fn add(left: i32, right: i32) -> mizan::Result<i32> {
+async fn add(left: i32, right: i32) -> mizan::Result<i32> {
     left.checked_add(right)
         .ok_or_else(|| Error::bad_request("the sum is out of range"))
 }
 
 #[mizan::client]
-pub async fn fail(code: String) -> mizan::Result<()> {
+async fn fail(code: String) -> mizan::Result<()> {
     let code = Code::from_name(&code).ok_or_else(|| Error::not_found("no such code"))?;
     Err(Error::new(code, "because").with_details(&json!({ "hint": 7 })))
 }
 
 #[mizan::client]
-pub async fn trip() -> mizan::Result<String> {
+async fn trip() -> mizan::Result<String> {
     Ok(std::fs::read_to_string("/secret/place/that/is/not/there")?)
 }
 
 #[mizan::client]
-pub async fn explode(at: u8) -> mizan::Result<u8> {
+async fn explode(at: u8) -> mizan::Result<u8> {
     let parts = [1, 2];
     tokio::task::yield_now().await;
     assert!(at != 9, "a secret panic text");
@@ -82,22 +82,22 @@ pub async fn explode(at: u8) -> mizan::Result<u8> {
 }
 
 #[mizan::client(private)]
-pub async fn hidden() -> mizan::Result<u8> {
+async fn hidden() -> mizan::Result<u8> {
     Ok(1)
 }
 
 #[mizan::client]
-pub async fn through_hidden() -> mizan::Result<u8> {
+async fn through_hidden() -> mizan::Result<u8> {
     hidden().await
 }
 
 #[mizan::client(name = Sum)]
-pub async fn total(numbers: Vec<i64>) -> mizan::Result<i64> {
+async fn total(numbers: Vec<i64>) -> mizan::Result<i64> {
     Ok(numbers.iter().sum())
 }
 
 #[mizan::client]
-pub async fn sleep() -> mizan::Result<()> {
+async fn sleep() -> mizan::Result<()> {
     std::future::pending::<()>().await;
     Ok(())
 }
@@ -109,19 +109,19 @@ struct Greeting(String);
 struct Missing;
 
 #[mizan::client]
-pub async fn greet(#[serde(default)] name: String) -> mizan::Result<String> {
+async fn greet(#[serde(default)] name: String) -> mizan::Result<String> {
     let Greeting(hello) = mizan::state();
     Ok(format!("{hello}, {name}"))
 }
 
 #[mizan::client]
-pub async fn unprovided() -> mizan::Result<()> {
+async fn unprovided() -> mizan::Result<()> {
     let Missing = mizan::state();
     Ok(())
 }
 
 #[mizan::client]
-pub async fn visit(again: bool) -> mizan::Result<Option<String>> {
+async fn visit(again: bool) -> mizan::Result<Option<String>> {
     let cookies = mizan::cookies();
     let seen = cookies.get("seen");
     cookies.set(("seen", "first; second"));
@@ -140,13 +140,13 @@ pub async fn visit(again: bool) -> mizan::Result<Option<String>> {
 }
 
 #[mizan::client]
-pub async fn go() -> mizan::Result<u8> {
+async fn go() -> mizan::Result<u8> {
     mizan::redirect("/elsewhere");
     Ok(4)
 }
 
 #[mizan::client(input = PostUrl)]
-pub async fn sign(name: String, age: Option<u8>) -> mizan::Result<String> {
+async fn sign(name: String, age: Option<u8>) -> mizan::Result<String> {
     if name == "Nobody" {
         return Err(Error::invalid_field("name", "is not a name"));
     }

@@ -29,40 +29,40 @@ struct Runs(Arc<AtomicUsize>);
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<![CDATA[ \u{2028}\u{2029} \0 \\ \" ' ` ${1} \u{feff} \u{1f600} \u{7f} \r\n\t &lt; \u{202e}";
 
 #[mizan::client(context = "global")]
-pub async fn counted() -> mizan::Result<usize> {
+async fn counted() -> mizan::Result<usize> {
     let Runs(runs) = mizan::state();
     Ok(runs.fetch_add(1, Ordering::SeqCst))
 }
 
 #[mizan::client(context = mizan::Global)]
-pub async fn hostile() -> mizan::Result<Vec<String>> {
+async fn hostile() -> mizan::Result<Vec<String>> {
     Ok(vec![HOSTILE.to_owned(), "1".to_owned()])
 }
 
 #[mizan::client(context = "global")]
-pub async fn refused() -> mizan::Result<String> {
+async fn refused() -> mizan::Result<String> {
     Err(Error::forbidden("not for you"))
 }
 
 #[mizan::client(context = "global")]
-pub async fn broken() -> mizan::Result<String> {
+async fn broken() -> mizan::Result<String> {
     tokio::task::yield_now().await;
     panic!("a secret panic text");
 }
 
 #[mizan::client(context = "global")]
-pub async fn late() -> mizan::Result<String> {
+async fn late() -> mizan::Result<String> {
     tokio::time::sleep(std::time::Duration::from_millis(30)).await;
     Ok("late but here".to_owned())
 }
 
 #[mizan::client(context = "global")]
-pub async fn cookie() -> mizan::Result<Option<String>> {
+async fn cookie() -> mizan::Result<Option<String>> {
     Ok(mizan::cookies().get("who"))
 }
 
 #[mizan::client]
-pub async fn plain(fail: bool) -> mizan::Result<String> {
+async fn plain(fail: bool) -> mizan::Result<String> {
     if fail { Err(Error::not_found("nothing here")) } else { Ok("a plain call".to_owned()) }
 }
 

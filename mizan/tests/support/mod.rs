@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 /// Options of an application whose site folder does not exist.
-pub fn options() -> LeptosOptions {
+pub(crate) fn options() -> LeptosOptions {
     LeptosOptions::builder()
         .output_name("app")
         .site_root("no-such-folder")
@@ -21,25 +21,25 @@ pub fn options() -> LeptosOptions {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {:?}", self.text))
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"]
             .as_str()
             .unwrap_or("no code")
             .to_owned()
     }
 
-    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> &str {
         self.headers
             .get(name)
             .and_then(|value| value.to_str().ok())
@@ -47,7 +47,7 @@ impl Answer {
     }
 }
 
-pub async fn send(app: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {
     let response = app
         .clone()
         .oneshot(request)
@@ -63,7 +63,7 @@ pub async fn send(app: &Router, request: Request<Body>) -> Answer {
     }
 }
 
-pub async fn get(app: &Router, path: &str) -> Answer {
+pub(crate) async fn get(app: &Router, path: &str) -> Answer {
     send(
         app,
         Request::get(path).body(Body::empty()).expect("a request"),
@@ -72,11 +72,11 @@ pub async fn get(app: &Router, path: &str) -> Answer {
 }
 
 /// Calls a function with JSON.
-pub async fn call(app: &Router, function: &str, body: impl Into<Body>) -> Answer {
+pub(crate) async fn call(app: &Router, function: &str, body: impl Into<Body>) -> Answer {
     call_as(app, function, "application/json", body).await
 }
 
-pub async fn call_as(
+pub(crate) async fn call_as(
     app: &Router,
     function: &str,
     content_type: &str,

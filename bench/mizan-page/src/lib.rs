@@ -1,0 +1,112 @@
+//! The small page of the benchmarks in Mizan: a router, a title, data that the server
+//! renders and one call. `leptos-page` is the same page in plain Leptos.
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    components::{Route, Router, Routes},
+    path,
+};
+use serde::{Deserialize, Serialize};
+
+/// Who looks at the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// The number in the database.
+    pub id: i64,
+    /// What to call them.
+    pub name: String,
+    /// Where to write to.
+    pub email: String,
+}
+
+/// What [`echo`] says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Echoed {
+    /// The text that it was given.
+    pub message: String,
+}
+
+/// Returns the user, the same for everybody.
+#[mizan::client(context = "global")]
+pub async fn current_user() -> mizan::Result<User> {
+    Ok(User {
+        id: 1,
+        name: "Ada Lovelace".to_owned(),
+        email: "ada@example.com".to_owned(),
+    })
+}
+
+/// Says what it was told.
+#[mizan::client]
+pub async fn echo(text: String) -> mizan::Result<Echoed> {
+    Ok(Echoed { message: text })
+}
+
+/// The document around the application.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// The application.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Router>
+            <main>
+                <Routes fallback=|| "Not found">
+                    <Route path=path!("/") view=Home/>
+                </Routes>
+            </main>
+        </Router>
+    }
+}
+
+#[component]
+fn Home() -> impl IntoView {
+    let user = use_current_user();
+    let echo = ServerAction::<Echo>::new();
+    let say = move |_| {
+        echo.dispatch(Echo {
+            text: "Hello".to_owned(),
+        });
+    };
+    let said = move || Some(echo.value().get()?.ok()?.message);
+    view! {
+        <Title text="A small page"/>
+        <h1>"A small page"</h1>
+        <Suspense fallback=|| "…">
+            {move || Suspend::new(async move {
+                user.await.ok().map(|user| view! {
+                    <dl>
+                        <dt>"Number"</dt><dd>{user.id}</dd>
+                        <dt>"Name"</dt><dd>{user.name}</dd>
+                        <dt>"Email"</dt><dd>{user.email}</dd>
+                    </dl>
+                })
+            })}
+        </Suspense>
+        <button on:click=say>"Say hello"</button>
+        <p>{said}</p>
+    }
+}
+
+/// Called by the page once the browser has loaded the WebAssembly.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    mizan::mount(App);
+}

@@ -1,0 +1,49 @@
+//! The servers that `cargo xtask bench` compares: one program, one of them in each process.
+//!
+//! `mizan-bench <server>` listens on a free port of the loopback interface, prints its address
+//! and serves until its standard input ends, so that it never outlives whoever started it. All of
+//! them have the same runtime, the same log subscriber and send the same headers.
+
+mod servers;
+
+use servers::Server;
+use std::{io, process::ExitCode};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let Some(server) = Server::of(&name) else {
+        eprintln!("name a server: {}", Server::NAMES.join(", "));
+        return ExitCode::FAILURE;
+    };
+    end_with_input();
+    match run(server).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mizan-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(server: Server) -> Result<(), Box<dyn std::error::Error>> {
+    // The subscriber of the starter; nothing is logged while requests succeed
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("info"))
+        .with_writer(io::stderr)
+        .init();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    server.serve(listener).await
+}
+
+/// Ends the process at the end of its input.
+fn end_with_input() {
+    std::thread::spawn(|| {
+        // An input that can't be read has ended too
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        std::process::exit(0);
+    });
+}

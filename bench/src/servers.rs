@@ -1,0 +1,187 @@
+//! The servers, each as its framework's documentation would have it.
+//!
+//! What Mizan does by itself the others are given as the usual layers: the security headers, the
+//! body limit and the timeout of calls, the Content Security Policy of pages. What Mizan does
+//! beyond that (a span for each call, catching panics, refusing unknown arguments) they are
+//! spared.
+
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    routing::post,
+    serve::ListenerExt,
+};
+use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::expect_context};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use mizan::{Mizan, server::Serve};
+use serde::{Deserialize, Serialize};
+use std::{error::Error, time::Duration};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_http::{set_header::SetResponseHeaderLayer, timeout::TimeoutLayer};
+
+/// One of the servers.
+#[derive(Clone, Copy)]
+pub(crate) enum Server {
+    /// `POST /api/echo` as a handler of axum's.
+    Axum,
+    /// `POST /api/echo` as a server function of Leptos's.
+    LeptosCalls,
+    /// A page of Leptos's.
+    LeptosPages,
+    /// The same, served as Leptos's official starter does it: without `TCP_NODELAY`.
+    LeptosPagesNagle,
+    /// A page and `POST /api/mizan/call/echo`.
+    Mizan,
+}
+
+impl Server {
+    /// What they are called on the command line.
+    pub(crate) const NAMES: [&str; 5] = [
+        "axum",
+        "leptos-calls",
+        "leptos-pages",
+        "leptos-pages-nagle",
+        "mizan",
+    ];
+
+    /// Finds a server by its name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "axum" => Self::Axum,
+            "leptos-calls" => Self::LeptosCalls,
+            "leptos-pages" => Self::LeptosPages,
+            "leptos-pages-nagle" => Self::LeptosPagesNagle,
+            "mizan" => Self::Mizan,
+            _ => return None,
+        })
+    }
+
+    /// Serves until the process ends.
+    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::Axum => without_delay(listener, axum_calls()).await,
+            Self::LeptosCalls => without_delay(listener, leptos_calls()).await,
+            Self::LeptosPages => without_delay(listener, leptos_pages()).await,
+            Self::LeptosPagesNagle => axum::serve(listener, leptos_pages()).await,
+            Self::Mizan => {
+                Serve::new(mizan()?)
+                    .run(listener, std::future::pending())
+                    .await
+            }
+        }?;
+        Ok(())
+    }
+}
+
+/// axum's own server, with `TCP_NODELAY`.
+async fn without_delay(listener: TcpListener, router: Router) -> std::io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("TCP_NODELAY could not be set: {error}");
+        }
+    });
+    axum::serve(listener, router).await
+}
+
+fn mizan() -> Result<Router, mizan::server::RegistryError> {
+    Mizan::new(options()).try_router(mizan_page::App, mizan_page::shell)
+}
+
+#[derive(Deserialize)]
+struct Echo {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Echoed {
+    message: String,
+}
+
+/// The envelope that Mizan answers with, so that both send the same bytes.
+#[derive(Serialize)]
+struct Answer<T> {
+    result: T,
+}
+
+async fn echo(Json(Echo { text }): Json<Echo>) -> Json<Answer<Echoed>> {
+    Json(Answer {
+        result: Echoed { message: text },
+    })
+}
+
+fn axum_calls() -> Router {
+    layers_of_calls(Router::new().route("/api/echo", post(echo)))
+}
+
+fn leptos_calls() -> Router {
+    let options = options();
+    // No pages: what is left is a route for each server function
+    let router = Router::new().leptos_routes(&options, Vec::new(), || ());
+    layers_of_calls(router.with_state(options))
+}
+
+fn leptos_pages() -> Router {
+    let options = options();
+    let document = {
+        let options = options.clone();
+        move || leptos_page::shell(options.clone())
+    };
+    let routes = generate_route_list(leptos_page::App);
+    Router::new()
+        .leptos_routes_with_context(&options, routes, content_security_policy, document)
+        .layer(headers("private, no-cache"))
+        .with_state(options)
+}
+
+fn options() -> LeptosOptions {
+    LeptosOptions::builder().output_name("page").build()
+}
+
+fn layers_of_calls(router: Router) -> Router {
+    let timeout = Duration::from_secs(30);
+    router.layer(
+        ServiceBuilder::new()
+            .layer(headers("no-store"))
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::SERVICE_UNAVAILABLE,
+                timeout,
+            ))
+            .layer(DefaultBodyLimit::max(1024 * 1024)),
+    )
+}
+
+type Header = SetResponseHeaderLayer<HeaderValue>;
+type Both<A, B> = tower::layer::util::Stack<A, B>;
+
+/// The headers that Mizan sends.
+fn headers(cache_control: &'static str) -> Both<Both<Header, Header>, Both<Header, Header>> {
+    let header = |name: HeaderName, value| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    Both::new(
+        Both::new(
+            header(header::CACHE_CONTROL, cache_control),
+            header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ),
+        Both::new(
+            header(header::X_FRAME_OPTIONS, "DENY"),
+            header(header::REFERRER_POLICY, "same-origin"),
+        ),
+    )
+}
+
+/// The Content Security Policy that Mizan's pages have, as Leptos's book shows how to set one.
+fn content_security_policy() {
+    let Some(nonce) = use_nonce() else { return };
+    let policy = format!(
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'nonce-{nonce}'; \
+         style-src 'self' 'nonce-{nonce}'; style-src-attr 'unsafe-inline'; \
+         img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; \
+         frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        expect_context::<ResponseOptions>().insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}

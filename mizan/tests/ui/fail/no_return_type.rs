@@ -1,0 +1,4 @@
+#[mizan::client]
+pub async fn f() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+pub struct Profile;
+
+#[mizan::client(context = Profile)]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

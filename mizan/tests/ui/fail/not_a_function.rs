@@ -1,0 +1,6 @@
+#[mizan::client]
+pub struct Service {
+    field: u8,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client]
+pub fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client(name = "Echo", context = 7)]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client(private = true)]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

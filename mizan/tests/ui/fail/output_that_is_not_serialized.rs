@@ -1,0 +1,8 @@
+pub struct Profile;
+
+#[mizan::client]
+pub async fn f() -> mizan::Result<Profile> {
+    Ok(Profile)
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client(context = "globl")]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client(input = GetUrl)]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mizan::client(chache = "5m")]
+pub async fn f() -> mizan::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,55 @@
+//! What has to compile: the same functions in as many shapes as there are.
+
+use mizan::Call;
+
+mod inner {
+    mizan::server! {
+        use std::collections::HashMap;
+
+        fn helper() -> HashMap<u8, u8> {
+            HashMap::new()
+        }
+    }
+
+    /// A documented function, with an attribute of its own.
+    #[mizan::client(name = Renamed, input = PostUrl)]
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn f(
+        /// The text.
+        mut text: String,
+        #[serde(default)] list: Vec<u8>,
+        r#type: Option<u8>,
+    ) -> mizan::Result<String> {
+        text.push_str(&format!("{:?}{:?}{}", list, r#type, helper().len()));
+        Ok(text)
+    }
+}
+
+#[mizan::client]
+async fn private_to_the_module() -> mizan::Result<()> {
+    Ok(())
+}
+
+#[mizan::client(context = "global")]
+pub async fn r#match() -> ::mizan::Result<u8> {
+    Ok(inner::f(String::new(), vec![], None).await?.parse::<u8>()?)
+}
+
+type Shorter = mizan::Result<Vec<Option<String>>>;
+
+#[mizan::client]
+async fn early(stop: bool) -> Shorter {
+    if stop {
+        return Err(mizan::Error::conflict("stopped"));
+    }
+    private_to_the_module().await?;
+    Ok(vec![None])
+}
+
+fn main() {
+    assert_eq!(inner::Renamed::NAME, "f");
+    assert_eq!(inner::Renamed::ARGUMENTS, ["text", "list", "type"]);
+    assert_eq!(Match::PATH, "/api/mizan/call/match");
+    let _hook: fn() -> mizan::Query<u8> = use_match;
+    let _ = early(true);
+}
