@@ -43,11 +43,10 @@ impl Registry {
             .iter()
             .filter(|(_, functions)| functions.len() > 1)
             .map(|(name, functions)| {
-                let mut places: Vec<_> = functions
-                    .iter()
-                    .map(|function| function.location.to_string())
-                    .collect();
+                let mut places: Vec<_> =
+                    functions.iter().map(|function| function.location).collect();
                 places.sort_unstable();
+                let places: Vec<_> = places.iter().map(ToString::to_string).collect();
                 format!(
                     "{} functions are named `{name}`: {}",
                     places.len(),

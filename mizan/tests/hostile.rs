@@ -19,8 +19,15 @@ async fn explode(why: String) -> mizan::Result<()> {
 /// Bytes of memory that the process holds.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") * 1024
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("a line");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<usize>().ok())
+        .expect("a number")
+        * 1024
 }
 
 async fn round(app: &Router, large: &str) {
@@ -45,7 +52,9 @@ async fn round(app: &Router, large: &str) {
 
 #[tokio::test]
 async fn memory_is_the_same_afterwards() {
-    let app = Mizan::new(options()).api().expect("the functions fit together");
+    let app = Mizan::new(options())
+        .api()
+        .expect("the functions fit together");
     let large = "x".repeat(2 * 1024 * 1024);
     // What is allocated once, and the allocator's own reserves
     for _ in 0..100 {
@@ -56,5 +65,8 @@ async fn memory_is_the_same_afterwards() {
         round(&app, &large).await;
     }
     let grown = resident().saturating_sub(before);
-    assert!(grown < 4 * 1024 * 1024, "10,000 bad requests left {grown} bytes behind");
+    assert!(
+        grown < 4 * 1024 * 1024,
+        "10,000 bad requests left {grown} bytes behind"
+    );
 }

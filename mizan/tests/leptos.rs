@@ -7,9 +7,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
-use leptos::{
-    config::LeptosOptions, form::ActionForm, prelude::*, server_fn::ServerFn,
-};
+use leptos::{config::LeptosOptions, form::ActionForm, prelude::*, server_fn::ServerFn};
 use leptos_router::{
     SsrMode,
     components::{Route, Router as Routed, Routes},
@@ -23,7 +21,10 @@ async fn sign(name: String, address: Option<Address>) -> mizan::Result<String> {
     if name.is_empty() {
         return Err(Error::invalid_field("name", "must not be <empty>"));
     }
-    Ok(format!("{name} of {}", address.map(|address| address.street).unwrap_or_default()))
+    Ok(format!(
+        "{name} of {}",
+        address.map(|address| address.street).unwrap_or_default()
+    ))
 }
 
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -33,7 +34,9 @@ struct Address {
 
 #[mizan::client]
 async fn double(number: i32) -> mizan::Result<i32> {
-    number.checked_mul(2).ok_or_else(|| Error::bad_request("too large"))
+    number
+        .checked_mul(2)
+        .ok_or_else(|| Error::bad_request("too large"))
 }
 
 #[component]
@@ -81,10 +84,13 @@ async fn in_an_action() {
     let action = owner.with(ServerAction::<Double>::new);
     for (number, expected) in [(4, Ok(8)), (i32::MAX, Err(Error::bad_request("too large")))] {
         owner.with(|| action.dispatch(Double { number }));
-        while action.pending().get_untracked() {
+        while owner.with(|| action.pending().get_untracked()) {
             tokio::task::yield_now().await;
         }
-        assert_eq!(action.value().get_untracked(), Some(expected));
+        assert_eq!(
+            owner.with(|| action.value().get_untracked()),
+            Some(expected)
+        );
     }
 }
 
@@ -98,7 +104,12 @@ async fn by_its_trait() {
 async fn in_a_form_without_javascript() {
     let app = app();
     let page = get(&app, "/").await;
-    assert!(page.text.contains(r#"<form action="/api/mizan/call/sign" method="post">"#), "{}", page.text);
+    assert!(
+        page.text
+            .contains(r#"<form action="/api/mizan/call/sign" method="post">"#),
+        "{}",
+        page.text
+    );
 
     let post = async |body: &'static str| -> Answer {
         let request = Request::post("/api/mizan/call/sign")
@@ -112,8 +123,15 @@ async fn in_a_form_without_javascript() {
     let refused = post("name=&address[street]=Main").await;
     assert_eq!(refused.status, StatusCode::SEE_OTHER);
     let page = get(&app, refused.header(header::LOCATION)).await;
-    assert!(page.text.contains("<em>must not be &lt;empty&gt;"), "{}", page.text);
+    assert!(
+        page.text.contains("<em>must not be &lt;empty&gt;"),
+        "{}",
+        page.text
+    );
 
     let taken = post("name=Ada&address[street]=Main").await;
-    assert_eq!((taken.status, taken.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/?a=1"));
+    assert_eq!(
+        (taken.status, taken.header(header::LOCATION)),
+        (StatusCode::SEE_OTHER, "/?a=1")
+    );
 }

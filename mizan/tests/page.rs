@@ -63,7 +63,11 @@ async fn cookie() -> mizan::Result<Option<String>> {
 
 #[mizan::client]
 async fn plain(fail: bool) -> mizan::Result<String> {
-    if fail { Err(Error::not_found("nothing here")) } else { Ok("a plain call".to_owned()) }
+    if fail {
+        Err(Error::not_found("nothing here"))
+    } else {
+        Ok("a plain call".to_owned())
+    }
 }
 
 #[component]
@@ -135,7 +139,12 @@ fn shell(_: LeptosOptions) -> impl IntoView {
 /// A server, and how often its counted member ran.
 fn site() -> (Router, Runs) {
     let runs = Runs::default();
-    (Mizan::new(options()).provide(runs.clone()).router(App, shell), runs)
+    (
+        Mizan::new(options())
+            .provide(runs.clone())
+            .router(App, shell),
+        runs,
+    )
 }
 
 /// The payload that the page carries, as the browser's script engine would read it.
@@ -156,11 +165,17 @@ fn without_braces(literal: &str) -> String {
         json.push_str(before);
         if let Some(code) = escape.strip_prefix("\\u{") {
             let (hex, after) = code.split_once('}').expect("the brace ends");
-            let letter = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).expect("a letter");
+            let letter = u32::from_str_radix(hex, 16)
+                .ok()
+                .and_then(char::from_u32)
+                .expect("a letter");
             json.push(letter);
             rest = after;
         } else {
-            assert!(!escape.starts_with("\\0"), "an octal escape, should a digit follow");
+            assert!(
+                !escape.starts_with("\\0"),
+                "an octal escape, should a digit follow"
+            );
             json.push_str(&escape[..2]);
             rest = &escape[2..];
         }
@@ -176,7 +191,14 @@ async fn members_run_once_for_a_page_however_many_read_them() {
     for (round, path) in ["/", "/ooo", "/"].into_iter().enumerate() {
         let page = get(&app, path).await;
         assert_eq!(page.status, StatusCode::OK);
-        let shown = page.text.split("id=\"counted\">").nth(1).unwrap().split("</p>").next().unwrap();
+        let shown = page
+            .text
+            .split("id=\"counted\">")
+            .nth(1)
+            .unwrap()
+            .split("</p>")
+            .next()
+            .unwrap();
         let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
         assert_eq!(digits, round.to_string().repeat(3));
         assert_eq!(runs.load(Ordering::SeqCst), round + 1, "{path}");
@@ -188,7 +210,11 @@ async fn members_run_once_for_a_page_however_many_read_them() {
 async fn members_run_for_pages_that_read_none() {
     let (app, _) = site();
     let page = get(&app, "/bare").await;
-    assert_eq!(payload(&page.text)["bundle"]["data"]["late"], "late but here", "for the page after this one");
+    assert_eq!(
+        payload(&page.text)["bundle"]["data"]["late"],
+        "late but here",
+        "for the page after this one"
+    );
 }
 
 #[tokio::test]
@@ -196,9 +222,19 @@ async fn hostile_strings_survive_the_payload_unharmed() {
     let (app, _) = site();
     for path in ["/", "/ooo"] {
         let page = get(&app, path).await;
-        assert_eq!(payload(&page.text)["bundle"]["data"]["hostile"], json!([HOSTILE, "1"]));
-        assert_eq!(page.text.matches("<script>").count(), 0, "every script has its nonce");
-        assert!(!page.text.contains("alert(1)</script>"), "neither in the markup nor in the data");
+        assert_eq!(
+            payload(&page.text)["bundle"]["data"]["hostile"],
+            json!([HOSTILE, "1"])
+        );
+        assert_eq!(
+            page.text.matches("<script>").count(),
+            0,
+            "every script has its nonce"
+        );
+        assert!(
+            !page.text.contains("alert(1)</script>"),
+            "neither in the markup nor in the data"
+        );
         assert!(!page.text.contains("<!--<![CDATA["));
     }
 }
@@ -208,13 +244,20 @@ async fn a_failing_member_leaves_the_others_and_the_page_alive() {
     let (app, _) = site();
     for path in ["/", "/ooo"] {
         let page = get(&app, path).await;
-        assert_eq!(page.status, StatusCode::OK, "a member's status is not the page's");
+        assert_eq!(
+            page.status,
+            StatusCode::OK,
+            "a member's status is not the page's"
+        );
         assert!(page.text.contains("not for you"));
         assert!(page.text.contains("something went wrong on the server"));
         assert!(page.text.contains("late but here"));
         assert!(!page.text.contains("secret"));
         let bundle = &payload(&page.text)["bundle"];
-        assert_eq!(bundle["errors"]["refused"], json!({ "code": "FORBIDDEN", "message": "not for you" }));
+        assert_eq!(
+            bundle["errors"]["refused"],
+            json!({ "code": "FORBIDDEN", "message": "not for you" })
+        );
         assert_eq!(bundle["errors"]["broken"]["code"], "INTERNAL_ERROR");
         assert!(bundle["data"]["late"].is_string());
         assert!(bundle["data"].get("refused").is_none());
@@ -224,10 +267,16 @@ async fn a_failing_member_leaves_the_others_and_the_page_alive() {
 #[tokio::test]
 async fn a_member_sees_the_request_of_its_page() {
     let (app, _) = site();
-    let request = Request::get("/").header(header::COOKIE, "who=Ada").body(Body::empty()).unwrap();
+    let request = Request::get("/")
+        .header(header::COOKIE, "who=Ada")
+        .body(Body::empty())
+        .unwrap();
     let page = send(&app, request).await;
     assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], "Ada");
-    assert_eq!(payload(&get(&app, "/").await.text)["bundle"]["data"]["cookie"], Value::Null);
+    assert_eq!(
+        payload(&get(&app, "/").await.text)["bundle"]["data"]["cookie"],
+        Value::Null
+    );
 }
 
 #[tokio::test]
@@ -235,7 +284,11 @@ async fn a_call_during_rendering_keeps_its_status_to_itself() {
     let (app, _) = site();
     let page = get(&app, "/calls").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("a plain call") && page.text.contains("nothing here"), "{}", page.text);
+    assert!(
+        page.text.contains("a plain call") && page.text.contains("nothing here"),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
@@ -248,13 +301,19 @@ async fn the_context_is_read_in_one_request() {
     assert_eq!(body["data"]["late"], "late but here");
     assert_eq!(body["data"]["hostile"], json!([HOSTILE, "1"]));
     assert_eq!(body["errors"]["refused"]["code"], "FORBIDDEN");
-    assert_eq!(body["errors"]["broken"]["message"], "something went wrong on the server");
+    assert_eq!(
+        body["errors"]["broken"]["message"],
+        "something went wrong on the server"
+    );
     assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
 }
 
 #[tokio::test]
 async fn a_context_that_did_not_change_is_not_sent_again() {
-    let app = Mizan::new(options()).provide(Runs::default()).api().unwrap();
+    let app = Mizan::new(options())
+        .provide(Runs::default())
+        .api()
+        .unwrap();
     let first = get(&app, "/api/mizan/ctx/global").await;
     let tag = first.header(header::ETAG).to_owned();
     assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag}");
@@ -269,10 +328,16 @@ async fn a_context_that_did_not_change_is_not_sent_again() {
     // A server whose state makes the third run answer as the first did
     let runs = Runs::default();
     let app = Mizan::new(options()).provide(runs.clone()).api().unwrap();
-    let tag = get(&app, "/api/mizan/ctx/global").await.header(header::ETAG).to_owned();
+    let tag = get(&app, "/api/mizan/ctx/global")
+        .await
+        .header(header::ETAG)
+        .to_owned();
     runs.0.store(0, Ordering::SeqCst);
     let unchanged = again(format!("\"other\", W/{tag}"), app.clone()).await;
-    assert_eq!((unchanged.status, unchanged.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(
+        (unchanged.status, unchanged.text.as_str()),
+        (StatusCode::NOT_MODIFIED, "")
+    );
     let changed = again(tag, app).await;
     assert_eq!(changed.status, StatusCode::OK);
 }
@@ -288,13 +353,25 @@ async fn bad_reads_of_a_context() {
         ("global?user_id=5", 422, "VALIDATION_ERROR"),
     ] {
         let answer = get(&app, &format!("/api/mizan/ctx/{path}")).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{path}"
+        );
     }
     let answer = get(&app, "/api/mizan/ctx/global?user_id=5&x").await;
     let fields = answer.json()["error"]["details"]["fields"].clone();
-    assert!(fields["user_id"].is_array() && fields["x"].is_array(), "{fields}");
-    let post = Request::post("/api/mizan/ctx/global").body(Body::empty()).unwrap();
-    assert_eq!(send(&app, post).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(
+        fields["user_id"].is_array() && fields["x"].is_array(),
+        "{fields}"
+    );
+    let post = Request::post("/api/mizan/ctx/global")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(
+        send(&app, post).await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }
 
 #[tokio::test]
@@ -302,13 +379,33 @@ async fn pages_carry_the_security_headers() {
     let (app, _) = site();
     let first = get(&app, "/").await;
     let policy = first.header(header::CONTENT_SECURITY_POLICY).to_owned();
-    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
-    assert!(first.text.contains(&format!("nonce=\"{nonce}\"")), "the page's scripts carry it");
-    assert_ne!(get(&app, "/").await.header(header::CONTENT_SECURITY_POLICY), policy, "one for each page");
+    assert!(
+        policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(
+        first.text.contains(&format!("nonce=\"{nonce}\"")),
+        "the page's scripts carry it"
+    );
+    assert_ne!(
+        get(&app, "/").await.header(header::CONTENT_SECURITY_POLICY),
+        policy,
+        "one for each page"
+    );
     for path in ["/", "/nowhere"] {
         let page = get(&app, path).await;
-        assert_eq!(page.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
+        assert_eq!(
+            page.header(header::X_CONTENT_TYPE_OPTIONS),
+            "nosniff",
+            "{path}"
+        );
         assert_eq!(page.header(header::X_FRAME_OPTIONS), "DENY");
         assert_eq!(page.header(header::REFERRER_POLICY), "same-origin");
         assert_eq!(page.header(header::CACHE_CONTROL), "private, no-cache");
@@ -322,7 +419,10 @@ async fn a_page_that_does_not_exist_is_the_applications() {
     assert_eq!(page.status, StatusCode::NOT_FOUND);
     assert!(page.text.contains("no such page"));
     let post = Request::post("/nowhere").body(Body::empty()).unwrap();
-    assert_eq!(send(&app, post).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        send(&app, post).await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }
 
 #[tokio::test]
@@ -333,11 +433,17 @@ async fn requests_do_not_see_each_other() {
         async move {
             let path = if number % 2 == 0 { "/" } else { "/ooo" };
             let who = format!("visitor{number}");
-            let request =
-                Request::get(path).header(header::COOKIE, format!("who={who}")).body(Body::empty()).unwrap();
+            let request = Request::get(path)
+                .header(header::COOKIE, format!("who={who}"))
+                .body(Body::empty())
+                .unwrap();
             let page = send(&app, request).await;
             assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], who);
-            assert!(page.text.contains(&format!("id=\"cookie\">{who}")), "{}", page.text);
+            assert!(
+                page.text.contains(&format!("id=\"cookie\">{who}")),
+                "{}",
+                page.text
+            );
         }
     };
     futures::future::join_all((0..200).map(one)).await;
@@ -353,5 +459,9 @@ async fn outside_a_page_a_query_has_no_value() {
         query.refetch();
     });
     let error = counted().await.unwrap_err();
-    assert_eq!(error.code(), Code::Internal, "a body without a request has no state");
+    assert_eq!(
+        error.code(),
+        Code::Internal,
+        "a body without a request has no state"
+    );
 }

@@ -40,7 +40,9 @@ struct Running {
 }
 
 async fn start(configure: impl FnOnce(Serve) -> Serve) -> Running {
-    let app = Mizan::new(options()).api().expect("the functions fit together");
+    let app = Mizan::new(options())
+        .api()
+        .expect("the functions fit together");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
     let (stop, stopped) = oneshot::channel::<()>();
@@ -57,15 +59,24 @@ fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<String> {
     loop {
         let text = String::from_utf8_lossy(&answer);
         if let Some(end) = text.find("\r\n\r\n") {
-            let length = text[..end]
-                .lines()
-                .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+            let length = text[..end].lines().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .trim()
+                    .parse::<usize>()
+                    .ok()
+            });
             if answer.len() >= end + 4 + length.unwrap_or(0) {
                 return Ok(text.into_owned());
             }
         }
         match stream.read(&mut byte)? {
-            0 => return Err(std::io::Error::other(format!("ended after {} bytes: {text}", answer.len()))),
+            0 => {
+                return Err(std::io::Error::other(format!(
+                    "ended after {} bytes: {text}",
+                    answer.len()
+                )));
+            }
             read => answer.extend_from_slice(&byte[..read]),
         }
     }
@@ -109,7 +120,10 @@ async fn the_413_arrives_although_the_client_is_still_sending() {
     .expect("no panic");
     let [announced, after, chunked, expecting] = &answers;
     for refused in [announced, chunked, expecting] {
-        assert!(refused.starts_with("HTTP/1.1 413") && refused.contains("PAYLOAD_TOO_LARGE"), "{refused}");
+        assert!(
+            refused.starts_with("HTTP/1.1 413") && refused.contains("PAYLOAD_TOO_LARGE"),
+            "{refused}"
+        );
     }
     assert!(after.contains("{\"result\":3}"), "{after}");
     drop(server.stop);
@@ -129,7 +143,9 @@ async fn stopping_under_load_loses_no_answer() {
         .collect();
     let running = {
         let mut stream = TcpStream::connect(addr).expect("it listens");
-        tokio::task::spawn_blocking(move || exchange(&mut stream, &call("slow", "{\"milliseconds\":1000}")))
+        tokio::task::spawn_blocking(move || {
+            exchange(&mut stream, &call("slow", "{\"milliseconds\":1000}"))
+        })
     };
     while answered.load(Ordering::SeqCst) < 500 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -140,10 +156,16 @@ async fn stopping_under_load_loses_no_answer() {
         let lost = client.await.expect("no panic");
         assert_eq!(lost, None, "every request that was taken was answered");
     }
-    let slow = running.await.expect("no panic").expect("the running request was finished");
+    let slow = running
+        .await
+        .expect("no panic")
+        .expect("the running request was finished");
     assert!(slow.contains("\"done\""), "{slow}");
     server.ended.await.expect("no panic").expect("no error");
-    assert!(told.elapsed() < Duration::from_secs(5), "and then the server ended");
+    assert!(
+        told.elapsed() < Duration::from_secs(5),
+        "and then the server ended"
+    );
     assert!(TcpStream::connect(addr).is_err(), "and listens no more");
 }
 
@@ -152,7 +174,9 @@ fn client(addr: SocketAddr, number: usize, answered: &AtomicUsize) -> Option<Str
     let request = call("echo", "{\"text\":\"abc\"}");
     loop {
         // Refused before anything was sent: nothing is lost
-        let Ok(mut stream) = TcpStream::connect(addr) else { return None };
+        let Ok(mut stream) = TcpStream::connect(addr) else {
+            return None;
+        };
         // Some keep their connection, some open one for each call
         for round in 0.. {
             match exchange(&mut stream, &request) {
@@ -178,27 +202,42 @@ async fn health_says_that_the_server_is_draining() {
     let addr = server.addr;
     let health = move || {
         let mut stream = TcpStream::connect(addr).expect("it listens");
-        exchange(&mut stream, b"GET /api/mizan/health HTTP/1.1\r\nhost: x\r\n\r\n").expect("an answer")
+        exchange(
+            &mut stream,
+            b"GET /api/mizan/health HTTP/1.1\r\nhost: x\r\n\r\n",
+        )
+        .expect("an answer")
     };
     let before = tokio::task::spawn_blocking(health).await.expect("no panic");
     assert!(before.starts_with("HTTP/1.1 200"), "{before}");
     server.stop.send(()).expect("it runs");
     let draining = tokio::task::spawn_blocking(move || {
-        (0..200).map(|_| health()).find(|answer| answer.starts_with("HTTP/1.1 503"))
+        (0..200)
+            .map(|_| health())
+            .find(|answer| answer.starts_with("HTTP/1.1 503"))
     });
-    let draining = draining.await.expect("no panic").expect("it tells before it stops");
-    assert!(draining.contains("UNAVAILABLE") && draining.to_lowercase().contains("connection: close"));
+    let draining = draining
+        .await
+        .expect("no panic")
+        .expect("it tells before it stops");
+    assert!(
+        draining.contains("UNAVAILABLE") && draining.to_lowercase().contains("connection: close")
+    );
     server.ended.await.expect("no panic").expect("no error");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_never_ends_is_cut_off() {
     let server = start(|serve| {
-        serve.drain_delay(Duration::ZERO).shutdown_timeout(Duration::from_millis(200))
+        serve
+            .drain_delay(Duration::ZERO)
+            .shutdown_timeout(Duration::from_millis(200))
     })
     .await;
     let mut stream = TcpStream::connect(server.addr).expect("it listens");
-    let endless = tokio::task::spawn_blocking(move || exchange(&mut stream, &call("slow", "{\"milliseconds\":25000}")));
+    let endless = tokio::task::spawn_blocking(move || {
+        exchange(&mut stream, &call("slow", "{\"milliseconds\":25000}"))
+    });
     tokio::time::sleep(Duration::from_millis(100)).await;
     let told = Instant::now();
     server.stop.send(()).expect("it runs");
@@ -213,13 +252,20 @@ async fn a_client_that_sends_no_request_is_let_go() {
     let addr = server.addr;
     let read = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(addr).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        stream.write_all(b"POST /api/mizan/call/echo HTTP/1.1\r\nhost:").expect("half a head");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout");
+        stream
+            .write_all(b"POST /api/mizan/call/echo HTTP/1.1\r\nhost:")
+            .expect("half a head");
         let mut rest = Vec::new();
         let ended = stream.read_to_end(&mut rest);
         ended.map(|_| rest)
     });
-    let rest = read.await.expect("no panic").expect("the server ended the connection");
+    let rest = read
+        .await
+        .expect("no panic")
+        .expect("the server ended the connection");
     assert!(!String::from_utf8_lossy(&rest).contains("200"));
     drop(server.stop);
     server.ended.await.expect("no panic").expect("no error");
@@ -250,7 +296,11 @@ fn site(name: &str, hash_files: bool) -> (Router, Site) {
     ] {
         std::fs::write(folder.join(file), content).expect("a file");
     }
-    std::fs::write(folder.parent().expect("a parent").join("mizan-secret.txt"), "secret").expect("a file");
+    std::fs::write(
+        folder.parent().expect("a parent").join("mizan-secret.txt"),
+        "secret",
+    )
+    .expect("a file");
     let mut options = options();
     options.site_root = folder.display().to_string().into();
     options.hash_files = hash_files;
@@ -263,7 +313,11 @@ async fn ask(app: &Router, path: &str, headers: &[(header::HeaderName, &str)]) -
     for (name, value) in headers {
         request = request.header(name, *value);
     }
-    send(app, request.body(axum::body::Body::empty()).expect("a request")).await
+    send(
+        app,
+        request.body(axum::body::Body::empty()).expect("a request"),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -274,10 +328,22 @@ async fn files_come_in_the_best_encoding_that_the_client_takes() {
         ("gzip", "gzip", "gzip"),
         ("identity", "", "plain wasm, long enough to have ranges"),
     ] {
-        let file = ask(&app, "/pkg/app.wasm", &[(header::ACCEPT_ENCODING, accepted)]).await;
-        assert_eq!((file.header(header::CONTENT_ENCODING), file.text.as_str()), (encoding, content));
+        let file = ask(
+            &app,
+            "/pkg/app.wasm",
+            &[(header::ACCEPT_ENCODING, accepted)],
+        )
+        .await;
+        assert_eq!(
+            (file.header(header::CONTENT_ENCODING), file.text.as_str()),
+            (encoding, content)
+        );
         assert_eq!(file.header(header::CONTENT_TYPE), "application/wasm");
-        assert!(file.header(header::VARY).to_lowercase().contains("accept-encoding"));
+        assert!(
+            file.header(header::VARY)
+                .to_lowercase()
+                .contains("accept-encoding")
+        );
         assert_eq!(file.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     }
 }
@@ -290,18 +356,39 @@ async fn files_are_revalidated_unless_their_name_is_a_hash() {
     let tag = file.header(header::ETAG);
     assert!(!tag.is_empty());
     let again = ask(&app, "/pkg/app.css", &[(header::IF_NONE_MATCH, tag)]).await;
-    assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(
+        (again.status, again.text.as_str()),
+        (StatusCode::NOT_MODIFIED, "")
+    );
     assert_eq!(again.header(header::CACHE_CONTROL), "no-cache");
     let gzip = ask(&app, "/pkg/app.wasm", &[(header::ACCEPT_ENCODING, "gzip")]).await;
     let plain = get(&app, "/pkg/app.wasm").await;
-    assert_ne!(gzip.header(header::ETAG), plain.header(header::ETAG), "one for each encoding");
-    assert_eq!(get(&app, &format!("/pkg/{HASHED}")).await.header(header::CACHE_CONTROL), "no-cache");
+    assert_ne!(
+        gzip.header(header::ETAG),
+        plain.header(header::ETAG),
+        "one for each encoding"
+    );
+    assert_eq!(
+        get(&app, &format!("/pkg/{HASHED}"))
+            .await
+            .header(header::CACHE_CONTROL),
+        "no-cache"
+    );
 
     let (app, _folder) = site("hashes", true);
     let immutable = "public, max-age=31536000, immutable";
-    assert_eq!(get(&app, &format!("/pkg/{HASHED}")).await.header(header::CACHE_CONTROL), immutable);
+    assert_eq!(
+        get(&app, &format!("/pkg/{HASHED}"))
+            .await
+            .header(header::CACHE_CONTROL),
+        immutable
+    );
     for path in ["/pkg/app.css", "/robots.txt"] {
-        assert_eq!(get(&app, path).await.header(header::CACHE_CONTROL), "no-cache", "{path}");
+        assert_eq!(
+            get(&app, path).await.header(header::CACHE_CONTROL),
+            "no-cache",
+            "{path}"
+        );
     }
 }
 
@@ -321,9 +408,20 @@ async fn only_the_folders_files_are_served() {
         "/robots.txt%00",
     ] {
         let answer = get(&app, path).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.text);
-        assert!(!answer.text.contains("secret") && !answer.text.contains("root:"), "{path}");
+        assert_eq!(
+            answer.status,
+            StatusCode::NOT_FOUND,
+            "{path}: {}",
+            answer.text
+        );
+        assert!(
+            !answer.text.contains("secret") && !answer.text.contains("root:"),
+            "{path}"
+        );
     }
     let part = ask(&app, "/pkg/app.wasm", &[(header::RANGE, "bytes=0-4")]).await;
-    assert_eq!((part.status, part.text.as_str()), (StatusCode::PARTIAL_CONTENT, "plain"));
+    assert_eq!(
+        (part.status, part.text.as_str()),
+        (StatusCode::PARTIAL_CONTENT, "plain")
+    );
 }

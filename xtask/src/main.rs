@@ -1,5 +1,6 @@
 //! `cargo xtask`: what this repository can do by itself.
 
+mod bench;
 mod dev;
 mod new;
 mod process;
@@ -16,6 +17,7 @@ cargo xtask <command>
                     wasm-opt, Chromium, Playwright; safe to repeat, instant when nothing is
   dev               setup, then `cargo leptos watch` on the starter
   test [step ...]   setup, then every test, or only the steps named
+  bench             setup, then Mizan beside axum and plain Leptos: docs/PERFORMANCE.md
   new <folder>      make a project out of the starter, linked to this checkout
 ";
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["dev"] => dev::run(),
         ["test", only @ ..] => test::run(only),
+        ["bench"] => bench::run(),
         ["new", folder] => new::run(folder.as_ref()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -106,6 +106,7 @@ fn Home() -> impl IntoView {
 }
 
 /// Called by the page once the browser has loaded the WebAssembly.
+#[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     leptos::mount::hydrate_body(App);

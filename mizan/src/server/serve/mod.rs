@@ -2,9 +2,15 @@
 //!
 //! On SIGTERM or Ctrl+C the server *drains*: for [`Serve::drain_delay`] it goes on as before,
 //! except that `/api/mizan/health` answers 503 and every answer closes its connection, so that
-//! load balancers and clients turn elsewhere. Then it stops listening, having taken what already
-//! waited to be accepted, finishes the requests that run, and ends; what is still running after
-//! [`Serve::shutdown_timeout`] is cut off.
+//! load balancers and clients turn elsewhere. Then it lets no new connection begin, takes those
+//! that had, stops listening, finishes the requests that run, and ends; what is still running
+//! after [`Serve::shutdown_timeout`] is cut off.
+//!
+//! One loss is left that HTTP/1.1 does not let a server prevent: a client that sends a request on
+//! an *idle* connection at the very moment at which it is closed. RFC 9112, section 9.5, has
+//! clients try again there.
+
+mod gate;
 
 use super::answer;
 use crate::Error;
@@ -32,6 +38,9 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
+
+/// How long a handshake that has begun may take to end, when the server stops.
+const HANDSHAKE: Duration = Duration::from_millis(200);
 
 /// Serves `app` on `addr` until SIGTERM or Ctrl+C, then stops gracefully.
 ///
@@ -152,10 +161,14 @@ impl Serve {
             () = drain => {}
             () = accept => {}
         }
-        // Closing the listener would reset the connections that wait in its queue
-        while let Some(accepted) = futures::FutureExt::now_or_never(listener.accept()) {
-            server.accept(accepted).await;
-        }
+        gate::close(&listener);
+        let handshakes = async {
+            loop {
+                server.accept(listener.accept().await).await;
+            }
+        };
+        // Ends by its time alone: the last connections that had begun are taken
+        let _: Result<(), _> = tokio::time::timeout(HANDSHAKE, handshakes).await;
         drop(listener);
         if tokio::time::timeout(self.shutdown_timeout, server.graceful.shutdown())
             .await

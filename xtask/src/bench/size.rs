@@ -1,0 +1,104 @@
+//! What the browser downloads for the small page, in Mizan and in plain Leptos.
+
+use crate::{
+    process::{Result, cargo, output, program, run, target},
+    steps::step,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const WASM: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "wasm-release";
+
+/// The page of both, in bytes.
+pub(crate) struct Sizes {
+    pub(crate) leptos: Size,
+    pub(crate) mizan: Size,
+}
+
+impl Sizes {
+    /// Mizan's WebAssembly in brotli, in parts of plain Leptos's.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.mizan.brotli as f64 / self.leptos.brotli as f64
+    }
+}
+
+/// What one page's client has, in bytes.
+pub(crate) struct Size {
+    /// The WebAssembly as it runs.
+    pub(crate) wasm: u64,
+    /// The WebAssembly as it travels.
+    pub(crate) brotli: u64,
+    /// The JavaScript beside it, as it travels.
+    pub(crate) javascript: u64,
+}
+
+/// Builds both clients as `cargo leptos build --release` does, and weighs them.
+pub(crate) fn measure() -> Result<Sizes> {
+    let weigh = |package: &str| {
+        let mut size = None;
+        step(&format!("building the client of {package}"), || {
+            size = Some(weigh(package)?);
+            Ok(())
+        })?;
+        size.ok_or_else(|| format!("{package} has no size"))
+    };
+    Ok(Sizes {
+        leptos: weigh("leptos-page")?,
+        mizan: weigh("mizan-page")?,
+    })
+}
+
+/// Each package in a build of its own: in one, each would get the other's features.
+fn weigh(package: &str) -> Result<Size> {
+    run(cargo()
+        .args(["build", "--quiet", "--lib", "--profile", PROFILE])
+        .args(["--target", WASM, "--features", "hydrate", "-p", package]))?;
+    let name = package.replace('-', "_");
+    let built = target().join(WASM).join(PROFILE);
+    let folder = target().join("xtask/bench").join(package);
+    run(program("wasm-bindgen")
+        .args(["--target", "web", "--no-typescript", "--out-name", "page"])
+        .arg("--out-dir")
+        .arg(&folder)
+        .arg(built.join(format!("{name}.wasm"))))?;
+    let wasm = folder.join("page.wasm");
+    run(program("wasm-opt")
+        .args([
+            "-Oz",
+            "--enable-bulk-memory",
+            "--enable-nontrapping-float-to-int",
+        ])
+        .args(["--enable-sign-ext", "--enable-mutable-globals"])
+        .args(["--enable-multivalue", "--enable-reference-types"])
+        .arg(folder.join("page_bg.wasm"))
+        .arg("--output")
+        .arg(&wasm))?;
+    Ok(Size {
+        wasm: length(&wasm)?,
+        brotli: length(&brotli(&wasm)?)?,
+        javascript: length(&brotli(&folder.join("page.js"))?)?,
+    })
+}
+
+/// Compresses a file as far as brotli can, into a file beside it.
+fn brotli(file: &Path) -> Result<PathBuf> {
+    let mut compressed = file.as_os_str().to_owned();
+    compressed.push(".br");
+    let compressed = PathBuf::from(compressed);
+    output(
+        program("brotli")
+            .args(["--quality=11", "--force", "--output"])
+            .arg(&compressed)
+            .arg(file),
+    )?;
+    Ok(compressed)
+}
+
+fn length(file: &Path) -> Result<u64> {
+    fs::metadata(file)
+        .map(|metadata| metadata.len())
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
