@@ -70,19 +70,33 @@ fn server(answers: &str) {
 /// The requests so far, as `METHOD path`.
 fn requests() -> Vec<String> {
     let entries: Vec<serde_json::Value> = serde_json::from_str(&asked()).unwrap();
-    let text = |entry: &serde_json::Value, name: &str| entry[name].as_str().unwrap_or("").to_owned();
-    entries.iter().map(|entry| format!("{} {}", text(entry, "method"), text(entry, "path"))).collect()
+    let text =
+        |entry: &serde_json::Value, name: &str| entry[name].as_str().unwrap_or("").to_owned();
+    entries
+        .iter()
+        .map(|entry| format!("{} {}", text(entry, "method"), text(entry, "path")))
+        .collect()
 }
 
 async fn sleep(milliseconds: u64) {
     let (sender, receiver) = futures::channel::oneshot::channel();
-    set_timeout(move || drop(sender.send(())), Duration::from_millis(milliseconds));
+    set_timeout(
+        move || {
+            _ = sender.send(());
+        },
+        Duration::from_millis(milliseconds),
+    );
     receiver.await.unwrap();
 }
 
 /// An element of its own for each test, and what is mounted into it.
-fn mount<V: IntoView + 'static>(view: impl FnOnce() -> V + 'static) -> (web_sys::HtmlElement, impl Drop) {
-    let element = document().create_element("div").unwrap().unchecked_into::<web_sys::HtmlElement>();
+fn mount<V: IntoView + 'static>(
+    view: impl FnOnce() -> V + 'static,
+) -> (web_sys::HtmlElement, impl Drop) {
+    let element = document()
+        .create_element("div")
+        .unwrap()
+        .unchecked_into::<web_sys::HtmlElement>();
     document().body().unwrap().append_child(&element).unwrap();
     let handle = mount_to(element.clone(), view);
     (element, handle)
@@ -91,7 +105,10 @@ fn mount<V: IntoView + 'static>(view: impl FnOnce() -> V + 'static) -> (web_sys:
 #[wasm_bindgen_test]
 async fn a_call_is_one_post_with_json() {
     server(r#"[["call/echo", 200, "{\"result\":[\"a\",\"b\"],\"unknown\":1}", {}]]"#);
-    assert_eq!(echo("hé \u{2028}".to_owned()).await, Ok(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        echo("hé \u{2028}".to_owned()).await,
+        Ok(vec!["a".to_owned(), "b".to_owned()])
+    );
     let entries: serde_json::Value = serde_json::from_str(&asked()).unwrap();
     assert_eq!(entries[0]["method"], "POST");
     assert_eq!(entries[0]["path"], "/api/mizan/call/echo");
@@ -102,11 +119,31 @@ async fn a_call_is_one_post_with_json() {
 #[wasm_bindgen_test]
 async fn every_failure_of_a_call_is_an_error_with_a_code() {
     for (answer, code, message) in [
-        (r#"["echo", 404, "{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no\"}}", {}]"#, Code::NotFound, "no"),
-        (r#"["echo", 502, "<html>Bad Gateway", {}]"#, Code::Unavailable, "try again later"),
-        (r#"["echo", 404, "<html>", {}]"#, Code::Network, "the answer is not the server's (status 404)"),
-        (r#"["echo", 200, "{\"result\":{}}", {}]"#, Code::OutdatedClient, "the server's answer can't be read: reload the page"),
-        (r#"["other", 200, "", {}]"#, Code::Network, "the server can't be reached"),
+        (
+            r#"["echo", 404, "{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no\"}}", {}]"#,
+            Code::NotFound,
+            "no",
+        ),
+        (
+            r#"["echo", 502, "<html>Bad Gateway", {}]"#,
+            Code::Unavailable,
+            "try again later",
+        ),
+        (
+            r#"["echo", 404, "<html>", {}]"#,
+            Code::Network,
+            "the answer is not the server's (status 404)",
+        ),
+        (
+            r#"["echo", 200, "{\"result\":{}}", {}]"#,
+            Code::OutdatedClient,
+            "the server's answer can't be read: reload the page",
+        ),
+        (
+            r#"["other", 200, "", {}]"#,
+            Code::Network,
+            "the server can't be reached",
+        ),
     ] {
         server(&format!("[{answer}]"));
         assert_eq!(echo(String::new()).await, Err(Error::new(code, message)));
@@ -116,10 +153,17 @@ async fn every_failure_of_a_call_is_an_error_with_a_code() {
 #[wasm_bindgen_test]
 async fn what_the_page_carries_is_there_at_once_and_not_fetched() {
     server("[]");
-    page_has(SLOT, r#"{"instance":"global","bundle":{"data":{"greeting":"hi </script>"},"errors":{"number":{"code":"FORBIDDEN","message":"no"}}}}"#);
+    page_has(
+        SLOT,
+        r#"{"instance":"global","bundle":{"data":{"greeting":"hi </script>"},"errors":{"number":{"code":"FORBIDDEN","message":"no"}}}}"#,
+    );
     let (element, _handle) = mount(|| {
         let (greeting, again, number) = (use_greeting(), use_greeting(), use_number());
-        assert_eq!(greeting.get_untracked(), Some(Ok("hi </script>".to_owned())), "before anything is rendered");
+        assert_eq!(
+            greeting.get_untracked(),
+            Some(Ok("hi </script>".to_owned())),
+            "before anything is rendered"
+        );
         assert_eq!(number.get_untracked(), Some(Err(Error::forbidden("no"))));
         view! { <p>{move || greeting.get()} {move || again.get()}</p> }
     });
@@ -132,7 +176,7 @@ async fn what_the_page_carries_is_there_at_once_and_not_fetched() {
 #[wasm_bindgen_test]
 async fn what_it_does_not_carry_is_one_request_for_all() {
     page_has_nothing();
-    server(r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"hi\",\"number\":7}}", {}, 20]]"#);
+    server(r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"hi\",\"number\":7}}", {}, 30]]"#);
     let (element, _handle) = mount(|| {
         let (greeting, again, number) = (use_greeting(), use_greeting(), use_number());
         view! {
@@ -142,6 +186,7 @@ async fn what_it_does_not_carry_is_one_request_for_all() {
             </Suspense>
         }
     });
+    sleep(5).await;
     assert_eq!(element.text_content().unwrap(), "wait");
     sleep(80).await;
     assert_eq!(element.text_content().unwrap(), "hihi7");
@@ -150,7 +195,10 @@ async fn what_it_does_not_carry_is_one_request_for_all() {
 
 #[wasm_bindgen_test]
 async fn a_refetch_replaces_the_values_and_a_failed_one_keeps_them() {
-    page_has(SLOT, r#"{"instance":"global","bundle":{"data":{"greeting":"old","number":1}}}"#);
+    page_has(
+        SLOT,
+        r#"{"instance":"global","bundle":{"data":{"greeting":"old","number":1}}}"#,
+    );
     server(r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"new\",\"number\":2}}", {}, 10]]"#);
     let (_element, handle) = mount(|| {
         let (greeting, number) = (use_greeting(), use_number());
@@ -158,8 +206,15 @@ async fn a_refetch_replaces_the_values_and_a_failed_one_keeps_them() {
         leptos::task::spawn_local(async move {
             assert!(!greeting.is_fetching());
             greeting.refetch();
-            assert!(greeting.is_fetching() && number.is_fetching(), "one request for both");
-            assert_eq!(greeting.get_untracked(), Some(Ok("old".to_owned())), "kept until the new one is there");
+            assert!(
+                greeting.is_fetching() && number.is_fetching(),
+                "one request for both"
+            );
+            assert_eq!(
+                greeting.get_untracked(),
+                Some(Ok("old".to_owned())),
+                "kept until the new one is there"
+            );
             sleep(60).await;
             assert_eq!(greeting.get_untracked(), Some(Ok("new".to_owned())));
             assert_eq!(number.get_untracked(), Some(Ok(2)));
@@ -167,13 +222,19 @@ async fn a_refetch_replaces_the_values_and_a_failed_one_keeps_them() {
             number.refetch(); // nobody answers any more
             sleep(60).await;
             assert_eq!(number.get_untracked(), Some(Ok(2)));
-            assert_eq!(number.error().map(|error| error.code()), Some(Code::Network));
+            assert_eq!(
+                number.error().map(|error| error.code()),
+                Some(Code::Network)
+            );
             assert!(!number.is_fetching());
             DONE.with(|done| done.set(true));
         });
     });
     sleep(300).await;
-    assert!(DONE.with(std::cell::Cell::take), "the steps above came to their end");
+    assert!(
+        DONE.with(std::cell::Cell::take),
+        "the steps above came to their end"
+    );
     drop(handle);
     page_has_nothing();
 }
@@ -184,7 +245,10 @@ thread_local! {
 
 #[wasm_bindgen_test]
 async fn a_late_answer_never_replaces_a_newer_one() {
-    page_has(SLOT, r#"{"instance":"global","bundle":{"data":{"greeting":"old"}}}"#);
+    page_has(
+        SLOT,
+        r#"{"instance":"global","bundle":{"data":{"greeting":"old"}}}"#,
+    );
     server(
         r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"first, and late\"}}", {}, 80],
             ["ctx/global", 200, "{\"data\":{\"greeting\":\"second\"}}", {}, 10]]"#,
@@ -198,13 +262,19 @@ async fn a_late_answer_never_replaces_a_newer_one() {
     sleep(200).await;
     assert_eq!(element.text_content().unwrap(), "second");
     let entries: serde_json::Value = serde_json::from_str(&asked()).unwrap();
-    assert_eq!(entries[0]["aborted"], true, "and the first request was given up");
+    assert_eq!(
+        entries[0]["aborted"], true,
+        "and the first request was given up"
+    );
     page_has_nothing();
 }
 
 #[wasm_bindgen_test]
 async fn a_value_can_be_set_and_changed_in_place() {
-    page_has(SLOT, r#"{"instance":"global","bundle":{"data":{"number":1}}}"#);
+    page_has(
+        SLOT,
+        r#"{"instance":"global","bundle":{"data":{"number":1}}}"#,
+    );
     server("[]");
     let (element, _handle) = mount(|| {
         let (number, other) = (use_number(), use_number());
@@ -218,7 +288,11 @@ async fn a_value_can_be_set_and_changed_in_place() {
         view! { <p>{move || number.get()} " " {move || other.get()}</p> }
     });
     sleep(40).await;
-    assert_eq!(element.text_content().unwrap(), "6 6", "all handles share it");
+    assert_eq!(
+        element.text_content().unwrap(),
+        "6 6",
+        "all handles share it"
+    );
     assert_eq!(requests(), [""; 0]);
     page_has_nothing();
 }
@@ -228,7 +302,9 @@ async fn a_redirect_is_followed_by_the_router() {
     thread_local! {
         static GONE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
     }
-    let _ = leptos::server_fn::redirect::set_redirect_hook(|to| GONE.with(|gone| gone.borrow_mut().push(to.to_owned())));
+    let _ = leptos::server_fn::redirect::set_redirect_hook(|to| {
+        GONE.with(|gone| gone.borrow_mut().push(to.to_owned()))
+    });
     server(r#"[["echo", 200, "{\"result\":[]}", {"serverfnredirect": "", "location": "/next"}]]"#);
     echo(String::new()).await.unwrap();
     assert_eq!(GONE.with(std::cell::RefCell::take), ["/next"]);

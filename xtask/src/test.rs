@@ -117,7 +117,7 @@ fn wasm() -> Result {
         "-p",
         "mizan",
         "--features",
-        "hydrate",
+        "csr",
         "--target",
         WASM,
         "--test",

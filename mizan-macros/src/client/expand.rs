@@ -3,8 +3,8 @@
 
 use super::{model::Function, options::Input};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::ext::IdentExt;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{ext::IdentExt, spanned::Spanned};
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
     let parts = [
@@ -31,11 +31,15 @@ fn arguments(function: &Function) -> TokenStream {
     let docs = format!("The arguments of [`{}`].", function.item.sig.ident);
     let fields = arguments.iter().map(|argument| {
         let (attributes, name, ty) = (&argument.attributes, &argument.name, &argument.ty);
-        quote! { #(#attributes)* pub #name: #ty }
+        // Spans of the user's, so that a type without serde's traits is what the compiler shows
+        quote_spanned! { name.span()=> #(#attributes)* pub #name: #ty }
     });
     let names = arguments
         .iter()
         .map(|argument| argument.name.unraw().to_string());
+    let output = quote_spanned! { output.span()=>
+        type Output = <#output as ::mizan::__private::Returns>::Output;
+    };
     // What takes no arguments can be made out of nothing
     let default = arguments.is_empty().then(|| quote!(Default,));
     quote! {
@@ -46,7 +50,7 @@ fn arguments(function: &Function) -> TokenStream {
         #vis struct #name { #(#fields),* }
 
         impl ::mizan::__private::Call for #name {
-            type Output = <#output as ::mizan::__private::Returns>::Output;
+            #output
             const NAME: &'static str = #wire_name;
             const PATH: &'static str = #path;
             const ARGUMENTS: &'static [&'static str] = &[#(#names),*];

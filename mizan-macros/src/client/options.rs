@@ -1,7 +1,7 @@
 //! The options of the attribute: `name = Ident, private, ...`
 
 use crate::errors::Errors;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::{
     Ident, LitStr, Path, Token,
@@ -31,9 +31,9 @@ struct Entry {
 
 impl Entry {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let key = input.parse()?;
+        let key: Ident = input.parse()?;
         let value = match input.parse::<Option<Token![=]>>()? {
-            Some(_) => Some(value(input)?),
+            Some(_) => Some(value(&key, input)?),
             None => None,
         };
         Ok(Self { key, value })
@@ -57,16 +57,18 @@ impl Entry {
 }
 
 /// The tokens up to the next comma.
-fn value(input: ParseStream) -> syn::Result<TokenStream> {
+fn value(key: &Ident, input: ParseStream) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {
-        tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
+        tokens.extend([input.parse::<TokenTree>()?]);
     }
     if tokens.is_empty() {
-        Err(input.error("expected a value"))
-    } else {
-        Ok(tokens)
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{key}` needs a value behind the `=`"),
+        ));
     }
+    Ok(tokens)
 }
 
 impl Options {
