@@ -12,7 +12,11 @@ use sqlx::{AnyPool, any::AnyPoolOptions, migrate::MigrateError};
 pub async fn connect() -> Result<AnyPool, sqlx::Error> {
     sqlx::any::install_default_drivers();
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite://notes.db".to_owned());
-    let pool = if url.starts_with("sqlite:") { sqlite(&url).await? } else { AnyPool::connect(&url).await? };
+    let pool = if url.starts_with("sqlite:") {
+        sqlite(&url).await?
+    } else {
+        AnyPool::connect(&url).await?
+    };
     migrate(&pool, &url).await?;
     Ok(pool)
 }

@@ -136,7 +136,10 @@ fn leptos_pages() -> Router {
 }
 
 fn options() -> LeptosOptions {
-    LeptosOptions::builder().output_name("page").build()
+    LeptosOptions::builder()
+        .output_name("page")
+        .env(leptos::config::Env::PROD)
+        .build()
 }
 
 fn layers_of_calls(router: Router) -> Router {

@@ -241,7 +241,8 @@ async fn every_code_has_its_status() {
 async fn bad_input_gets_the_right_code_and_names_the_field() {
     let deep = format!("{{\"text\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     let nul = "{\"text\":\"a\0b\"}".to_owned();
-    let rows: &[(&str, &str, &[u8], u16, &str, &str)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a [u8], u16, &'a str, &'a str);
+    let rows: &[Row<'_>] = &[
         ("empty", "echo", b"", 400, "BAD_REQUEST", ""),
         ("not JSON", "echo", b"{text", 400, "BAD_REQUEST", ""),
         ("cut off", "echo", b"{\"text\":\"a", 400, "BAD_REQUEST", ""),

@@ -431,7 +431,11 @@ async fn requests_do_not_see_each_other() {
     let one = |number: usize| {
         let app = app.clone();
         async move {
-            let path = if number % 2 == 0 { "/" } else { "/ooo" };
+            let path = if number.is_multiple_of(2) {
+                "/"
+            } else {
+                "/ooo"
+            };
             let who = format!("visitor{number}");
             let request = Request::get(path)
                 .header(header::COOKIE, format!("who={who}"))

@@ -186,7 +186,7 @@ fn client(addr: SocketAddr, number: usize, answered: &AtomicUsize) -> Option<Str
                     }
                     answered.fetch_add(1, Ordering::SeqCst);
                     let closing = answer.to_lowercase().contains("connection: close");
-                    if closing || (number % 2 == 0 && round == 3) {
+                    if closing || (number.is_multiple_of(2) && round == 3) {
                         break;
                     }
                 }

@@ -12,24 +12,53 @@ use std::{fs, path::Path, process::Command, time::Instant};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
+struct Step {
+    name: &'static str,
+    run: fn() -> Result,
+}
+
 /// The steps, by the name that `cargo xtask test <name>` takes.
-const STEPS: &[(&str, fn() -> Result)] = &[
-    ("fmt", fmt),
-    ("clippy", clippy),
-    ("host", host),
-    ("doc", doc),
-    ("wasm", wasm),
-    ("end2end", browser::end2end),
-    ("template", template::generates),
-    ("package", package),
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "host",
+        run: host,
+    },
+    Step {
+        name: "doc",
+        run: doc,
+    },
+    Step {
+        name: "wasm",
+        run: wasm,
+    },
+    Step {
+        name: "end2end",
+        run: browser::end2end,
+    },
+    Step {
+        name: "template",
+        run: template::generates,
+    },
+    Step {
+        name: "package",
+        run: package,
+    },
 ];
 
 pub(crate) fn run(only: &[&str]) -> Result {
     if let Some(unknown) = only
         .iter()
-        .find(|name| STEPS.iter().all(|(step, _)| step != *name))
+        .find(|name| STEPS.iter().all(|step| step.name != **name))
     {
-        let names: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         return Err(format!(
             "there is no step `{unknown}`: there are {}",
             names.join(", ")
@@ -38,9 +67,9 @@ pub(crate) fn run(only: &[&str]) -> Result {
     let started = Instant::now();
     setup::run()?;
     let mut passed = 0;
-    for (name, work) in STEPS {
+    for Step { name, run } in STEPS {
         if only.is_empty() || only.contains(name) {
-            step(name, work)?;
+            step(name, run)?;
             passed += 1;
         }
     }

@@ -1,6 +1,9 @@
 //! The small page of the benchmarks in plain Leptos: a router, a title, data that the server
 //! renders and one call. `mizan-page` is the same page in Mizan.
 
+// `#[server]` makes a struct of the arguments, and writes no documentation for its fields
+#![allow(missing_docs)]
+
 use leptos::{prelude::*, server_fn::codec::Json};
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{

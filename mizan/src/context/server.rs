@@ -121,7 +121,9 @@ pub(crate) struct Bundles {
 }
 
 /// Members that run, or have run, for a page: each one can be waited for by many.
-struct Running(Vec<(&'static str, Shared<BoxFuture<'static, Arc<dyn Outcome>>>)>);
+struct Running(Vec<(&'static str, SharedOutcome)>);
+
+type SharedOutcome = Shared<BoxFuture<'static, Arc<dyn Outcome>>>;
 
 /// Runs the members of the global context for a page, and puts their answers into it.
 ///
