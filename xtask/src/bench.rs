@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: Mizan beside what it is built on, on one machine, in one run.
 //!
-//! 1. [`load`]: servers built for release, loaded by wrk in turns.
-//! 2. [`size`]: what the browser downloads for one small page.
+//! 1. [`size`]: what the browser downloads for one small page.
+//! 2. [`load`]: servers built for release, loaded by wrk in turns.
 //! 3. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
 //!
 //! A goal that is missed is reported, and is no failure of the command: how fast something runs
@@ -75,10 +75,10 @@ pub(crate) fn run() -> Result {
         }
     }
     step("building the servers", build)?;
-    // The sizes last, so that nothing is built between the calls and the pages
+    let sizes = size::measure()?;
+    // Everything is built: from here on the machine is the servers'
     let calls = load::measure("calls", &CALLS)?;
     let pages = load::measure("pages", &PAGES)?;
-    let sizes = size::measure()?;
 
     let [axum, leptos, mizan] = &calls[..] else {
         return Err("three servers answer calls".to_owned());

@@ -3,7 +3,7 @@
 //! The attribute turns a function into an argument struct that implements [`Call`], a function of
 //! the same signature for both sides, and, on the server, a registration that
 //! [`Mizan::router`](crate::Mizan::router) makes an endpoint of. Called in the browser, the
-//! function is one `POST` with JSON ([`client`]); called on the server, it is its body ([`server`]).
+//! function is one `POST` with JSON (`client.rs`); called on the server, it is its body (`server.rs`).
 
 mod leptos;
 pub(crate) mod wire;

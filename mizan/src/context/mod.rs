@@ -2,8 +2,8 @@
 //!
 //! The members of a context are Mizan functions. Their answers travel together, as a *bundle*: on
 //! the server all members run in-process, once per request however many components read them
-//! ([`server`]), and their answers go into the page; in the browser the store takes them out of
-//! the page, or fetches the bundle in one request ([`client`]).
+//! (`server.rs`), and their answers go into the page; in the browser the store takes them out of
+//! the page, or fetches the bundle in one request (`client.rs`).
 
 mod query;
 pub(crate) mod wire;

@@ -90,7 +90,7 @@ fn brotli(file: &Path) -> Result<PathBuf> {
     let compressed = PathBuf::from(compressed);
     output(
         program("brotli")
-            .args(["--quality=11", "--force", "--output"])
+            .args(["-q", "11", "--force", "-o"])
             .arg(&compressed)
             .arg(file),
     )?;
