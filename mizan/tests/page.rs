@@ -79,6 +79,8 @@ fn App() -> impl IntoView {
                 <Route path=path!("/ooo") view=Home ssr=SsrMode::OutOfOrder/>
                 <Route path=path!("/calls") view=Calls ssr=SsrMode::InOrder/>
                 <Route path=path!("/bare") view=|| "bare"/>
+                <Route path=path!("/panic") view=Panics/>
+                <Route path=path!("/endless") view=Endless ssr=SsrMode::Async/>
             </Routes>
         </Routed>
     }
@@ -130,6 +132,21 @@ fn Calls() -> impl IntoView {
             </ErrorBoundary>
         </Suspense>
     }
+}
+
+#[component]
+fn Panics() -> impl IntoView {
+    // Not when Leptos asks for the routes
+    assert!(
+        use_context::<http::request::Parts>().is_none_or(|parts| parts.uri.path() != "/panic"),
+        "a secret"
+    );
+}
+
+#[component]
+fn Endless() -> impl IntoView {
+    let endless = Resource::new(|| (), |()| std::future::pending::<()>());
+    view! { <Suspense>{move || endless.get()}</Suspense> }
 }
 
 fn shell(_: LeptosOptions) -> impl IntoView {
@@ -422,6 +439,32 @@ async fn a_page_that_does_not_exist_is_the_applications() {
     assert_eq!(
         send(&app, post).await.status,
         StatusCode::METHOD_NOT_ALLOWED
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_panics_or_never_ends_is_answered() {
+    let app = Mizan::new(options())
+        .provide(Runs::default())
+        .request_timeout(std::time::Duration::from_millis(200))
+        .router(App, shell);
+    for (path, status) in [
+        ("/panic", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/endless", StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        let page = get(&app, path).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+        assert!(
+            !page.text.contains("secret") && !page.text.is_empty(),
+            "{}",
+            page.text
+        );
+    }
+    assert_eq!(
+        get(&app, "/").await.status,
+        StatusCode::OK,
+        "the server lives"
     );
 }
 

@@ -114,6 +114,13 @@ async fn the_413_arrives_although_the_client_is_still_sending() {
         let mut stream = TcpStream::connect(addr).expect("it listens");
         let expecting = "POST /api/mizan/call/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\nexpect: 100-continue\r\n\r\n";
         let expecting = exchange(&mut stream, expecting.as_bytes()).expect("an answer");
+
+        // What is refused for another reason is drained as well
+        let mut stream = TcpStream::connect(addr).expect("it listens");
+        let refused = call("echo", &body);
+        let refused = String::from_utf8(refused).expect("text").replace("application/json", "text/plain");
+        let refused = exchange(&mut stream, refused.as_bytes()).expect("an answer");
+        assert!(refused.starts_with("HTTP/1.1 415"), "{refused}");
         [announced, after, chunked, expecting]
     })
     .await

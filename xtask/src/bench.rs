@@ -77,6 +77,7 @@ pub(crate) fn run() -> Result {
     step("building the servers", build)?;
     let sizes = size::measure()?;
     // Everything is built: from here on the machine is the servers'
+    let busy = report::load_average();
     let calls = load::measure("calls", &CALLS)?;
     let pages = load::measure("pages", &PAGES)?;
 
@@ -105,6 +106,7 @@ pub(crate) fn run() -> Result {
         ),
     ];
     Report {
+        busy,
         calls: &calls,
         pages: &pages,
         sizes: &sizes,

@@ -54,13 +54,16 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
 }
 
 /// The error that a panic becomes. Its text goes to the log, as a cause does.
-pub(crate) fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no text");
-    tracing::error!(function, panic = text, "the function panicked");
+fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
+    tracing::error!(function, panic = panic_text(panic), "the function panicked");
     Error::new(Code::Internal, Code::Internal.default_message())
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text")
 }
 
 fn log(function: &'static str, error: &Error) {

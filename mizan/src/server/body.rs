@@ -25,10 +25,7 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes> {
     let announced = body.size_hint().lower();
     if usize::try_from(announced).unwrap_or(usize::MAX) > limit {
-        // A client that asked first has not begun to send
-        if !headers.contains_key(header::EXPECT) {
-            drain(body, 0).await;
-        }
+        discard(headers, body).await;
         return Err(too_large(limit));
     }
     let Some(first) = next(&mut body).await? else {
@@ -48,6 +45,14 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         chunk = next(&mut body).await?;
     }
     Ok(read.freeze())
+}
+
+/// Lets a client that is sending a body get to its end, so that it reads the answer.
+pub(super) async fn discard(headers: &HeaderMap, body: Body) {
+    // One that asked first has not begun
+    if !headers.contains_key(header::EXPECT) {
+        drain(body, 0).await;
+    }
 }
 
 fn too_large(limit: usize) -> Error {

@@ -41,10 +41,13 @@ async fn handle(
     let options = ResponseOptions::default();
     let limits = (site.request_timeout, site.body_limit);
     let work = async {
-        if function.private {
-            return Err(Error::forbidden("the function is for the server's own use"));
-        }
-        let encoding = encoding(&parts.headers, function)?;
+        let encoding = match encoding(&parts.headers, function) {
+            Ok(encoding) => encoding,
+            Err(error) => {
+                body::discard(&parts.headers, body).await;
+                return Err(error);
+            }
+        };
         let body = body::read(&parts.headers, body, limits.1).await?;
         let scope = Scope::new(site);
         let options = options.clone();
@@ -85,7 +88,7 @@ pub(super) fn in_owner<F: Future>(create: impl FnOnce() -> F) -> impl Future<Out
     }
 }
 
-/// Finds out how the arguments are written.
+/// Finds out how the arguments are written, or why they are not wanted.
 fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
     const FORM: &str = "application/x-www-form-urlencoded";
     let unsupported = || {
@@ -96,6 +99,9 @@ fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
         };
         Error::unsupported_media_type(format!("the function takes application/json{also}"))
     };
+    if function.private {
+        return Err(Error::forbidden("the function is for the server's own use"));
+    }
     let value = headers.get(header::CONTENT_TYPE).ok_or_else(unsupported)?;
     // What Mizan's own client sends needs no parsing
     if value == "application/json" {

@@ -175,7 +175,10 @@ impl Mizan {
         }
         let router = router
             .route(&format!("{PREFIX}/ctx/{{context}}"), context::route(&site))
-            .route(&format!("{PREFIX}/health"), get(serve::health))
+            .route(
+                &format!("{PREFIX}/health"),
+                get(serve::health).fallback(async || answer::method_not_allowed("GET, HEAD")),
+            )
             .route(
                 &format!("{PREFIX}/{{*path}}"),
                 axum::routing::any(answer::unknown_endpoint),

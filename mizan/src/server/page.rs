@@ -1,22 +1,23 @@
 //! Pages: the application's routes rendered on the server, and the files beside them.
 
 use super::{Site, answer, asset::Assets, security};
-use crate::{context, request::Scope};
+use crate::{call::server::panic_text, context, request::Scope};
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Method, Response, StatusCode, header},
-    middleware::map_response,
+    http::{HeaderValue, Method, Response, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
     response::IntoResponse,
 };
+use futures::FutureExt;
 use leptos::{
     IntoView,
     config::{Env, LeptosOptions},
     prelude::{provide_context, use_context},
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 /// The application's routes; everything else is a file, or the application's "not found".
 pub(super) fn router<AppView, ShellView>(
@@ -57,7 +58,7 @@ where
     Router::new()
         .leptos_routes_with_context(&options, routes, prepare, document)
         .fallback(fallback)
-        .layer(map_response(finish))
+        .layer(from_fn_with_state(site, protect))
         .with_state(options)
 }
 
@@ -83,15 +84,37 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// The headers that pages and files share.
-async fn finish(mut response: Response<Body>) -> Response<Body> {
-    security::protect(response.headers_mut());
+/// What every page and file goes through: a bound on the time until its first byte, a panic that
+/// ends one answer and not the connection, and the headers that they share.
+async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
+    let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = match tokio::time::timeout(site.request_timeout, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            let text = panic_text(&*panic);
+            tracing::error!(panic = text, "rendering a page panicked");
+            failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong on the server.",
+            )
+        }
+        Err(_) => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The page took too long. Try again later.",
+        ),
+    };
+    let headers = response.headers_mut();
+    security::protect(headers);
     // What was rendered for one visitor is nobody else's
-    if !response.headers().contains_key(header::CACHE_CONTROL) {
-        let value = header::HeaderValue::from_static("private, no-cache");
-        response.headers_mut().insert(header::CACHE_CONTROL, value);
-    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
     response
+}
+
+/// What is said where the application itself can't.
+fn failure(status: StatusCode, text: &'static str) -> Response<Body> {
+    (status, text).into_response()
 }
 
 /// A request without a body, twice: for the file and, if there is none, for the page.

@@ -53,6 +53,8 @@ impl fmt::Display for Bound {
 
 /// Everything that a run of the bench found out.
 pub(crate) struct Report<'a> {
+    /// The load average before the servers were loaded.
+    pub(crate) busy: String,
     pub(crate) calls: &'a [Measured],
     pub(crate) pages: &'a [Measured],
     pub(crate) sizes: &'a Sizes,
@@ -74,7 +76,7 @@ impl Report<'_> {
 
     fn write(&self) -> Result<String> {
         let sections = [
-            circumstances()?,
+            circumstances(&self.busy)?,
             section("Goals", &self.goals()),
             section("Calls", &load(self.calls)),
             section("Pages", &load(self.pages)),
@@ -142,7 +144,7 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 /// When, where and how.
-fn circumstances() -> Result<String> {
+fn circumstances(busy: &str) -> Result<String> {
     let date = output(program("date").args(["--utc", "+%F"]))?;
     let system = output(program("uname").args(["--kernel-name", "--kernel-release", "--machine"]))?;
     let rustc = output(program("rustc").arg("--version"))?;
@@ -152,8 +154,15 @@ fn circumstances() -> Result<String> {
     Ok(format!(
         "Measured on {date}: {processor}, {cores} cores, {system}, {rustc}. Load by wrk, 1 thread, \
          {CONNECTIONS} connections; {ROUNDS} turns of {SECONDS} s for each server, the servers \
-         taking turns; medians.\n"
+         taking turns; medians. The load average was {busy} before the first turn: beyond 1, other \
+         programs took part.\n"
     ))
+}
+
+/// How many programs wanted a processor in the last minute, on average.
+pub(crate) fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
 /// The processor's name, as far as it tells.
