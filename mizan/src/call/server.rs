@@ -26,7 +26,8 @@ pub trait Body: Call {
 ///
 /// What the body failed with; INTERNAL_ERROR when it panicked.
 pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
-    let span = tracing::info_span!(
+    // DEBUG, as tower-http's: under a filter of INFO it costs nothing, and errors are logged anyway
+    let span = tracing::debug_span!(
         "call",
         function = C::NAME,
         code = field::Empty,

@@ -129,7 +129,7 @@ impl Serve {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let draining = Draining::default();
-        let app = self.app.layer(Extension(draining.clone()));
+        let app = self.app;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -202,6 +202,9 @@ impl Connections {
         let draining = self.draining.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if draining.has_begun() {
+                request.extensions_mut().insert(IsDraining);
+            }
             let answer = app.clone().oneshot(request);
             let draining = draining.clone();
             async move {
@@ -239,9 +242,13 @@ async fn refused(error: &io::Error) {
     }
 }
 
-/// Whether the server is about to stop; an extension of every request.
+/// An extension of the requests that arrive while the server is about to stop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsDraining;
+
+/// Whether the server is about to stop.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Draining(Arc<AtomicBool>);
+struct Draining(Arc<AtomicBool>);
 
 impl Draining {
     fn begin(&self) {
@@ -254,8 +261,8 @@ impl Draining {
 }
 
 /// `GET /api/mizan/health`: 200 when serving, 503 when draining.
-pub(super) async fn health(draining: Option<Extension<Draining>>) -> Response<Body> {
-    if draining.is_some_and(|Extension(draining)| draining.has_begun()) {
+pub(super) async fn health(draining: Option<Extension<IsDraining>>) -> Response<Body> {
+    if draining.is_some() {
         return answer::error(&Error::unavailable("the server is about to stop"));
     }
     answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec())
