@@ -103,3 +103,19 @@ test("nothing overflows on a small screen", async ({ page }) => {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
 });
+
+test("the files of the page are immutable, and the page is not", async ({ page }) => {
+  const caching = new Map<string, string>();
+  page.on("response", async (response) => {
+    const { pathname } = new URL(response.url());
+    caching.set(pathname.replace(/\.[\w-]{22}\./, ".HASH."), response.headers()["cache-control"] ?? "");
+  });
+  await page.goto("/");
+  await hydrated(page);
+  expect(Object.fromEntries(caching)).toMatchObject({
+    "/": "private, no-cache",
+    "/pkg/app.HASH.js": "public, max-age=31536000, immutable",
+    "/pkg/app.HASH.wasm": "public, max-age=31536000, immutable",
+    "/pkg/app.HASH.css": "public, max-age=31536000, immutable",
+  });
+});

@@ -57,6 +57,7 @@ pub use {
 pub mod call;
 pub mod context;
 mod error;
+mod json;
 mod macros;
 mod mount;
 pub mod prelude;

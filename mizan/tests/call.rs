@@ -140,9 +140,48 @@ async fn visit(again: bool) -> mizan::Result<Option<String>> {
 }
 
 #[mizan::client]
-async fn go() -> mizan::Result<u8> {
-    mizan::redirect("/elsewhere");
-    Ok(4)
+async fn go(fail: bool) -> mizan::Result<u8> {
+    mizan::redirect("/else where\n");
+    if fail {
+        Err(Error::conflict("stay"))
+    } else {
+        Ok(4)
+    }
+}
+
+/// A type whose own code panics, on the way in or out.
+struct Trap(bool);
+
+impl Serialize for Trap {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(!self.0, "a secret panic text");
+        serializer.serialize_bool(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let armed = bool::deserialize(deserializer)?;
+        assert!(!armed, "a secret panic text");
+        Ok(Self(true))
+    }
+}
+
+impl Clone for Trap {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl std::fmt::Debug for Trap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trap")
+    }
+}
+
+#[mizan::client]
+async fn trapped(trap: Trap) -> mizan::Result<Trap> {
+    Ok(trap)
 }
 
 #[mizan::client(input = PostUrl)]
@@ -416,15 +455,17 @@ async fn several_mistakes_are_told_at_once() {
 #[tokio::test]
 async fn what_was_sent_does_not_come_back_at_full_length() {
     let name = "x".repeat(500_000);
-    let answer = call(&app(), "echo", format!("{{\"{name}\":1}}")).await;
+    let app = app();
+    let answer = call(&app, "echo", format!("{{\"{name}\":1}}")).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text.len() < 1000, "{} bytes", answer.text.len());
-    let answer = call(
-        &app(),
-        "add",
-        format!("{{\"left\":\"{name}\",\"right\":1}}"),
-    )
-    .await;
+    let many: String = (0..100_000)
+        .map(|number| format!("\"{number}\":0,"))
+        .collect();
+    let answer = call(&app, "echo", format!("{{{many}\"text\":\"a\"}}")).await;
+    assert!(answer.text.len() < 4000, "{} bytes", answer.text.len());
+    let wrong = format!("{{\"left\":\"{name}\",\"right\":1}}");
+    let answer = call(&app, "add", wrong).await;
     assert!(answer.text.len() < 1000, "{} bytes", answer.text.len());
 }
 
@@ -526,6 +567,8 @@ async fn nothing_internal_is_sent() {
         ("explode", r#"{"at":9}"#),
         ("explode", r#"{"at":7}"#),
         ("unprovided", "{}"),
+        ("trapped", r#"{"trap":true}"#),
+        ("trapped", r#"{"trap":false}"#),
     ] {
         let answer = call(&app, function, body).await;
         assert_eq!(
@@ -613,13 +656,21 @@ async fn cookies_are_read_and_set_safely() {
 
 #[tokio::test]
 async fn a_redirect_tells_the_router_of_the_page() {
-    let answer = call(&app(), "go", "{}").await;
+    let answer = call(&app(), "go", r#"{"fail":false}"#).await;
     assert_eq!(
         (answer.status, answer.json()["result"].as_i64()),
         (StatusCode::OK, Some(4))
     );
-    assert_eq!(answer.header(header::LOCATION), "/elsewhere");
+    assert_eq!(answer.header(header::LOCATION), "/else%20where%0A");
     assert!(answer.headers.contains_key("serverfnredirect"));
+
+    let answer = call(&app(), "go", r#"{"fail":true}"#).await;
+    assert_eq!(answer.code(), "CONFLICT");
+    assert!(
+        !answer.headers.contains_key(header::LOCATION),
+        "an error goes nowhere"
+    );
+    assert!(!answer.headers.contains_key("serverfnredirect"));
 }
 
 #[tokio::test]
@@ -662,6 +713,10 @@ async fn a_form_without_javascript_goes_back_to_its_page() {
     for elsewhere in [
         "https://example.com//evil.example/x",
         "https://example.com/\\evil.example",
+        "http://a/.//evil.example/x",
+        "http://a/..//evil.example",
+        "http://a/x/..//evil.example",
+        "http://a/./\\evil.example",
         "nonsense",
     ] {
         let answer = send(&app, post("name=Ada", Some(elsewhere))).await;
@@ -675,6 +730,12 @@ async fn a_form_without_javascript_goes_back_to_its_page() {
     );
 
     // The same endpoint for code: no page, no redirect
+    let request = Request::post("/api/mizan/call/sign")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "text/html")
+        .body(Body::from(r#"{"name":"Ada"}"#))
+        .unwrap();
+    assert_eq!(send(&app, request).await.json()["result"], "Ada None");
     let answer = call(&app, "sign", r#"{"name":"Ada","age":36}"#).await;
     assert_eq!(answer.json()["result"], "Ada Some(36)");
     let form = "application/x-www-form-urlencoded";

@@ -57,6 +57,15 @@ async fn late() -> mizan::Result<String> {
 }
 
 #[mizan::client(context = "global")]
+async fn hanging() -> mizan::Result<u8> {
+    let Runs(_) = mizan::state();
+    match mizan::cookies().get("hang") {
+        Some(_) => std::future::pending().await,
+        None => Ok(1),
+    }
+}
+
+#[mizan::client(context = "global")]
 async fn cookie() -> mizan::Result<Option<String>> {
     Ok(mizan::cookies().get("who"))
 }
@@ -367,6 +376,8 @@ async fn bad_reads_of_a_context() {
         ("Global", 404, "NOT_FOUND"),
         ("global/x", 404, "NOT_FOUND"),
         ("..%2fglobal", 404, "NOT_FOUND"),
+        ("%ff", 404, "NOT_FOUND"),
+        ("", 404, "NOT_FOUND"),
         ("global?user_id=5", 422, "VALIDATION_ERROR"),
     ] {
         let answer = get(&app, &format!("/api/mizan/ctx/{path}")).await;
@@ -439,6 +450,27 @@ async fn a_page_that_does_not_exist_is_the_applications() {
     assert_eq!(
         send(&app, post).await.status,
         StatusCode::METHOD_NOT_ALLOWED
+    );
+}
+
+#[tokio::test]
+async fn a_member_that_hangs_does_not_take_the_others_with_it() {
+    let app = Mizan::new(options())
+        .provide(Runs::default())
+        .request_timeout(std::time::Duration::from_millis(200))
+        .router(App, shell);
+    let ask = async |path: &str| {
+        let request = Request::get(path).header(header::COOKIE, "hang=1");
+        send(&app, request.body(Body::empty()).unwrap()).await
+    };
+    let bundle = ask("/api/mizan/ctx/global").await.json();
+    assert_eq!(bundle["errors"]["hanging"]["code"], "UNAVAILABLE");
+    assert_eq!(bundle["data"]["late"], "late but here");
+    let page = ask("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(
+        payload(&page.text)["bundle"]["errors"]["hanging"]["code"],
+        "UNAVAILABLE"
     );
 }
 

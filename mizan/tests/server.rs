@@ -116,11 +116,18 @@ async fn the_413_arrives_although_the_client_is_still_sending() {
         let expecting = exchange(&mut stream, expecting.as_bytes()).expect("an answer");
 
         // What is refused for another reason is drained as well
-        let mut stream = TcpStream::connect(addr).expect("it listens");
-        let refused = call("echo", &body);
-        let refused = String::from_utf8(refused).expect("text").replace("application/json", "text/plain");
-        let refused = exchange(&mut stream, refused.as_bytes()).expect("an answer");
-        assert!(refused.starts_with("HTTP/1.1 415"), "{refused}");
+        let request = String::from_utf8(call("echo", &body)).expect("text");
+        for (from, to, status) in [
+            ("application/json", "text/plain", "415"),
+            ("call/echo", "call/nope", "404"),
+            ("POST", "PUT", "405"),
+            ("call/echo", "ctx/global", "405"),
+        ] {
+            let mut stream = TcpStream::connect(addr).expect("it listens");
+            let refused = request.replacen(from, to, 1);
+            let refused = exchange(&mut stream, refused.as_bytes()).expect("an answer");
+            assert!(refused.starts_with(&format!("HTTP/1.1 {status}")), "{refused}");
+        }
         [announced, after, chunked, expecting]
     })
     .await
@@ -257,23 +264,25 @@ async fn what_never_ends_is_cut_off() {
 async fn a_client_that_sends_no_request_is_let_go() {
     let server = start(|serve| serve.header_timeout(Duration::from_millis(200))).await;
     let addr = server.addr;
-    let read = tokio::task::spawn_blocking(move || {
-        let mut stream = TcpStream::connect(addr).expect("it listens");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .expect("a timeout");
-        stream
-            .write_all(b"POST /api/mizan/call/echo HTTP/1.1\r\nhost:")
-            .expect("half a head");
-        let mut rest = Vec::new();
-        let ended = stream.read_to_end(&mut rest);
-        ended.map(|_| rest)
-    });
-    let rest = read
-        .await
-        .expect("no panic")
-        .expect("the server ended the connection");
-    assert!(!String::from_utf8_lossy(&rest).contains("200"));
+    // Half a head, nothing at all, and the beginning of HTTP/2
+    for sent in [
+        "POST /api/mizan/call/echo HTTP/1.1\r\nhost:",
+        "",
+        "PRI * HTTP",
+    ] {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(addr).expect("it listens");
+            let longest = Some(Duration::from_secs(10));
+            stream.set_read_timeout(longest).expect("a timeout");
+            stream.write_all(sent.as_bytes()).expect("it is sent");
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).map(|_| rest)
+        });
+        let rest = read.await.expect("no panic");
+        let rest =
+            rest.unwrap_or_else(|error| panic!("after {sent:?} the connection stays: {error}"));
+        assert!(!String::from_utf8_lossy(&rest).contains("200"), "{sent}");
+    }
     drop(server.stop);
     server.ended.await.expect("no panic").expect("no error");
 }

@@ -133,8 +133,7 @@ fn server(function: &Function) -> TokenStream {
                     ::mizan::__private::Error,
                 > {
                     #item
-                    let Self { #(#names),* } = self;
-                    #ident(#(#names),*).await
+                    #ident(#(self.#names),*).await
                 }
             }
 

@@ -132,12 +132,7 @@ fn arguments(item: &mut ItemFn, errors: &mut Errors) -> Vec<Argument> {
         };
         let attributes = std::mem::take(&mut argument.attrs);
         for attribute in &attributes {
-            if !attribute.path().is_ident("serde") && !attribute.path().is_ident("doc") {
-                errors.at(
-                    attribute,
-                    "an argument takes attributes of serde's and docs only",
-                );
-            }
+            check_argument_attribute(attribute, errors);
         }
         let ty = (*argument.ty).clone();
         match &ty {
@@ -162,6 +157,38 @@ fn arguments(item: &mut ItemFn, errors: &mut Errors) -> Vec<Argument> {
         }
     }
     arguments
+}
+
+/// Docs, and of serde's attributes those that leave the name as it is: messages tell the names.
+fn check_argument_attribute(attribute: &Attribute, errors: &mut Errors) {
+    if attribute.path().is_ident("serde") {
+        let renaming = [
+            "rename",
+            "alias",
+            "flatten",
+            "skip",
+            "skip_serializing",
+            "skip_deserializing",
+        ];
+        let checked = attribute.parse_nested_meta(|meta| {
+            if renaming.iter().any(|name| meta.path.is_ident(name)) {
+                errors.at(&meta.path, "an argument has one name, on the wire too");
+            }
+            // Over the value, whatever it is
+            meta.value()
+                .and_then(|value| value.parse::<syn::Expr>())
+                .map(drop)
+                .or(Ok(()))
+        });
+        if let Err(error) = checked {
+            errors.push(error);
+        }
+    } else if !attribute.path().is_ident("doc") {
+        errors.at(
+            attribute,
+            "an argument takes attributes of serde's and docs only",
+        );
+    }
 }
 
 fn output(item: &ItemFn, errors: &mut Errors) -> Type {

@@ -55,7 +55,7 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
 }
 
 /// The error that a panic becomes. Its text goes to the log, as a cause does.
-fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
+pub(crate) fn panicked(function: &'static str, panic: &(dyn Any + Send)) -> Error {
     tracing::error!(function, panic = panic_text(panic), "the function panicked");
     Error::new(Code::Internal, Code::Internal.default_message())
 }
@@ -192,12 +192,15 @@ fn is_argument(path: &serde_ignored::Path<'_>) -> bool {
     )
 }
 
+/// How many unknown names are told: enough to see a mistake, too few to fill an answer with.
+pub(crate) const MOST_NAMED: usize = 20;
+
 /// What is said of an argument that the function does not have.
 const UNKNOWN: &str = "is not an argument of this function";
 
 /// Says what is wrong with a body that did not decode; off the fast path.
 fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
-    use serde_json::{Map, Value};
+    use serde_json::Value;
 
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => object,
@@ -208,15 +211,11 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
         }
     };
     let mut fields = BTreeMap::<String, Vec<String>>::new();
-    let unknown = |object: &Map<String, Value>| -> Vec<String> {
-        object
-            .keys()
-            .filter(|key| !arguments.contains(&key.as_str()))
-            .cloned()
-            .collect()
-    };
-    for key in unknown(&object) {
-        fields.insert(shorten(&key), vec![UNKNOWN.to_owned()]);
+    let unknown = object
+        .keys()
+        .filter(|key| !arguments.contains(&key.as_str()));
+    for key in unknown.take(MOST_NAMED) {
+        fields.insert(shorten(key), vec![UNKNOWN.to_owned()]);
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     if let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) {
@@ -227,7 +226,7 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
             let name = if path == "." {
                 name.to_owned()
             } else {
-                format!("{path}.{name}")
+                shorten(&format!("{path}.{name}"))
             };
             fields.insert(name, vec!["is missing".to_owned()]);
         } else if let Some(name) = quoted(&text, "duplicate field `") {
@@ -246,7 +245,7 @@ fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// Keeps what a caller sent from coming back at full length.
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const MOST: usize = 100;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -266,6 +265,7 @@ fn decode_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T
         Ok((_, false)) => Err(Error::invalid_fields(
             form_urlencoded_names(body)
                 .filter(|name| !arguments.contains(&name.as_str()))
+                .take(MOST_NAMED)
                 .map(|name| (shorten(&name), vec![UNKNOWN.to_owned()]))
                 .collect(),
         )),

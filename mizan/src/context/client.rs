@@ -27,25 +27,18 @@ use wasm_bindgen::JsValue;
 
 /// Returns the query of a member.
 pub fn query<M: Member>() -> Query<M::Output> {
-    Store::of_page()
-        .instance(M::Context::NAME)
-        .query::<M::Output>(M::NAME)
-}
-
-/// Fetches all members of a context again.
-pub(crate) fn refetch<C: Context>() {
-    Store::of_page().instance(C::NAME).fetch();
+    Page::current().query::<M>()
 }
 
 /// What the page knows of every context.
 #[derive(Clone, Default)]
-struct Store(Arc<Mutex<Instances>>);
+pub(crate) struct Page(Arc<Mutex<Instances>>);
 
 type Instances = HashMap<String, Arc<Instance>>;
 
-impl Store {
-    /// Returns the store of the page, creating it at the first use.
-    fn of_page() -> Self {
+impl Page {
+    /// Returns the page's, creating it at the first use.
+    pub(crate) fn current() -> Self {
         if let Some(store) = use_context::<Self>() {
             return store;
         }
@@ -65,6 +58,15 @@ impl Store {
         store
     }
 
+    pub(crate) fn query<M: Member>(&self) -> Query<M::Output> {
+        self.instance(M::Context::NAME).query::<M::Output>(M::NAME)
+    }
+
+    /// Fetches all members of a context again.
+    pub(crate) fn refetch<C: Context>(&self) {
+        self.instance(C::NAME).fetch();
+    }
+
     fn instance(&self, key: &str) -> Arc<Instance> {
         let mut instances = lock(&self.0);
         if let Some(instance) = instances.get(key) {
@@ -73,6 +75,12 @@ impl Store {
         let instance = Arc::new(Instance::new(key));
         instances.insert(key.to_owned(), Arc::clone(&instance));
         instance
+    }
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page").finish_non_exhaustive()
     }
 }
 
@@ -94,7 +102,7 @@ fn page_data() -> Vec<Payload> {
                 .ok()?
                 .as_string()
         })
-        .filter_map(|text| serde_json::from_str(&text).ok())
+        .filter_map(|text| Payload::read(&text).ok())
         .collect()
 }
 
@@ -175,7 +183,7 @@ impl Instance {
             *lock(&instance.request) = None;
             instance.fetching.set(false);
             instance.deliver(answer.and_then(|text| {
-                serde_json::from_str(&text).map_err(|_| {
+                Bundle::read(&text).map_err(|_| {
                     Error::outdated_client("the server's answer can't be read: reload the page")
                 })
             }));
@@ -214,8 +222,12 @@ fn missing(member: &str) -> Error {
 impl Bundle {
     /// Takes one member's answer out; `None` where it is not in here.
     fn take(&mut self, member: &str) -> Option<Result<Box<RawValue>>> {
-        let error = self.errors.remove(member).map(Err);
-        error.or_else(|| self.data.remove(member).map(Ok))
+        if let Some(error) = self.errors.take(member) {
+            return Some(Err(
+                decode(Ok(error)).unwrap_or_else(|unreadable| unreadable)
+            ));
+        }
+        self.data.take(member).map(Ok)
     }
 }
 

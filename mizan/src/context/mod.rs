@@ -54,8 +54,8 @@ pub trait Member: Call<Output: Clone> {
 }
 
 /// The global context as a whole; returned by [`use_context_global`].
-#[derive(Clone, Copy, Debug)]
-pub struct GlobalContext(());
+#[derive(Clone, Debug)]
+pub struct GlobalContext(side::Page);
 
 /// Returns a handle to the global context, for members chosen by type.
 ///
@@ -78,17 +78,17 @@ pub struct GlobalContext(());
 /// # let _ = Title;
 /// ```
 pub fn use_context_global() -> GlobalContext {
-    GlobalContext(())
+    GlobalContext(side::Page::current())
 }
 
 impl GlobalContext {
     /// Returns the query of one member.
     pub fn query<M: Member<Context = Global>>(&self) -> Query<M::Output> {
-        side::query::<M>()
+        self.0.query::<M>()
     }
 
     /// Fetches all members again, in one request. On the server this does nothing.
     pub fn refetch(&self) {
-        side::refetch::<Global>();
+        self.0.refetch::<Global>();
     }
 }

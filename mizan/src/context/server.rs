@@ -9,10 +9,11 @@ use crate::{
     Error, Result,
     call::{Call, server as call},
     request::Scope,
+    server::Site,
 };
 use futures::{
     FutureExt,
-    future::{BoxFuture, Shared, join_all, pending},
+    future::{BoxFuture, Either, Shared, join_all, pending, ready},
 };
 use hydration_context::SerializedDataId;
 use leptos::reactive::{
@@ -25,13 +26,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::{
     any::Any,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 /// A member as the server knows it; collected from the whole program.
 pub struct Registration {
     pub(crate) name: &'static str,
     pub(crate) context: &'static str,
-    run: fn() -> BoxFuture<'static, Arc<dyn Outcome>>,
+    run: fn(Duration) -> BoxFuture<'static, Arc<dyn Outcome>>,
 }
 
 inventory::collect!(Registration);
@@ -47,8 +49,16 @@ impl Registration {
     }
 }
 
-fn run<M: call::Body + Default>() -> BoxFuture<'static, Arc<dyn Outcome>> {
-    async { Arc::new(call::call(M::default()).await) as Arc<dyn Outcome> }.boxed()
+/// Runs a member for at most `timeout`: one that hangs must not take the others with it.
+fn run<M: call::Body + Default>(timeout: Duration) -> BoxFuture<'static, Arc<dyn Outcome>> {
+    async move {
+        let result = match tokio::time::timeout(timeout, call::call(M::default())).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::unavailable("the function took too long")),
+        };
+        Arc::new(result) as Arc<dyn Outcome>
+    }
+    .boxed()
 }
 
 /// What a member ended in: typed for those who read it here, JSON for the wire.
@@ -80,15 +90,11 @@ impl Members {
         (!members.is_empty() || context == Global::NAME).then_some(Self(members))
     }
 
-    /// Runs all of them, concurrently.
-    pub(crate) async fn run(self) -> Outcomes {
+    /// Runs all of them, concurrently, each for at most `timeout`.
+    pub(crate) async fn run(self, timeout: Duration) -> Outcomes {
+        let members = self.0.iter();
         Outcomes(
-            join_all(
-                self.0
-                    .iter()
-                    .map(async |member| (member.name, (member.run)().await)),
-            )
-            .await,
+            join_all(members.map(async |member| (member.name, (member.run)(timeout).await))).await,
         )
     }
 }
@@ -100,10 +106,11 @@ impl Outcomes {
     fn bundle(&self) -> Bundle {
         let mut bundle = Bundle::default();
         for (name, outcome) in &self.0 {
-            match outcome.encode() {
-                Ok(value) => drop(bundle.data.insert((*name).to_owned(), value)),
-                Err(error) => drop(bundle.errors.insert((*name).to_owned(), error)),
-            }
+            let (part, value) = match outcome.encode() {
+                Ok(value) => (&mut bundle.data, value),
+                Err(error) => (&mut bundle.errors, to_raw_value(&error).unwrap_or_default()),
+            };
+            part.push(name, value);
         }
         bundle
     }
@@ -127,12 +134,13 @@ type SharedOutcome = Shared<BoxFuture<'static, Arc<dyn Outcome>>>;
 
 /// Runs the members of the global context for a page, and puts their answers into it.
 ///
-/// They run in a task of their own, so that a slow one holds up only what reads it.
-pub(crate) fn start_global(scope: &Scope, all: &[&'static Registration]) {
+/// What does not have its answer at once runs on in a task of its own, so that a slow member holds
+/// up only what reads it.
+pub(crate) fn start_global(scope: &Scope, site: &Site) {
     let Some(shared_context) = Owner::current_shared_context() else {
         return;
     };
-    let Some(Members(members)) = Members::of(Global::NAME, all) else {
+    let Some(Members(members)) = Members::of(Global::NAME, &site.context_members) else {
         return;
     };
     if members.is_empty() {
@@ -140,10 +148,10 @@ pub(crate) fn start_global(scope: &Scope, all: &[&'static Registration]) {
     }
     let running: Vec<_> = members
         .iter()
-        .map(|member| (member.name, (member.run)().shared()))
+        .map(|member| (member.name, (member.run)(site.request_timeout).shared()))
         .collect();
     let all = running.clone();
-    let ended = tokio::spawn(ScopedFuture::new_untracked(async move {
+    let mut ended = Box::pin(ScopedFuture::new_untracked(async move {
         Outcomes(
             join_all(
                 all.into_iter()
@@ -152,6 +160,11 @@ pub(crate) fn start_global(scope: &Scope, all: &[&'static Registration]) {
             .await,
         )
     }));
+    // Most members have their answer at once: a task would cost more than they do
+    let ended = match ended.as_mut().now_or_never() {
+        Some(outcomes) => Either::Left(ready(Ok(outcomes))),
+        None => Either::Right(tokio::spawn(ended)),
+    };
     // `start_global` is called once for each scope
     let _ = scope.bundles().global.set(Running(running));
     shared_context.write_async(
@@ -213,5 +226,19 @@ fn typed<M: Call<Output: Clone>>(outcome: &Arc<dyn Outcome>) -> Result<M::Output
         })
 }
 
-/// On the server a page is rendered once, with what its request found.
-pub(crate) fn refetch<C: Context>() {}
+/// The page that is being rendered.
+#[derive(Clone, Debug)]
+pub(crate) struct Page;
+
+impl Page {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    pub(crate) fn query<M: Member>(&self) -> Query<M::Output> {
+        query::<M>()
+    }
+
+    /// On the server a page is rendered once, with what its request found.
+    pub(crate) fn refetch<C: Context>(&self) {}
+}

@@ -1,23 +1,48 @@
 //! A bundle on the wire: `{"data":{"member":T},"errors"?:{"member":{"code","message"}}}`.
 
-use crate::Error;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use crate::json::Entries;
+use serde::Serialize;
+use serde_json::Error;
 
 /// The answers of a context's members, still in JSON.
-#[derive(Serialize, Deserialize, Default, Clone)]
+#[derive(Clone, Default, Serialize)]
 pub(crate) struct Bundle {
-    pub(crate) data: BTreeMap<String, Box<RawValue>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) errors: BTreeMap<String, Error>,
+    pub(crate) data: Entries,
+    /// Each one a [`crate::Error`].
+    #[serde(skip_serializing_if = "Entries::is_empty")]
+    pub(crate) errors: Entries,
 }
 
 /// A bundle in the page, with the instance that it is of.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(crate) struct Payload {
     pub(crate) instance: String,
     pub(crate) bundle: Bundle,
+}
+
+impl Bundle {
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        let mut parts: Entries = serde_json::from_str(text)?;
+        Ok(Self {
+            data: parts.take_entries("data")?,
+            errors: parts.take_entries("errors")?,
+        })
+    }
+}
+
+#[cfg_attr(
+    feature = "ssr",
+    expect(dead_code, reason = "read by the browser only")
+)]
+impl Payload {
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        let mut parts: Entries = serde_json::from_str(text)?;
+        let bundle = parts.take("bundle").unwrap_or_default();
+        Ok(Self {
+            instance: parts.take_text("instance")?,
+            bundle: Bundle::read(bundle.get())?,
+        })
+    }
 }
 
 /// The slot of the page's data that the first bundle is in; the others follow.

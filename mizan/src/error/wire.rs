@@ -1,8 +1,10 @@
 //! `{"error":{"code","message","details"?}}`
 
 use super::{Code, Error, Inner};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
-use serde_json::value::RawValue;
+use crate::json::Entries;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeStruct,
+};
 use std::{borrow::Cow, sync::Arc};
 
 /// The body of every answer that is an error.
@@ -27,17 +29,10 @@ impl Serialize for Error {
 impl<'de> Deserialize<'de> for Error {
     /// A code that this build does not know (a newer server's) reads as [`Code::Internal`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Wire {
-            code: String,
-            message: String,
-            details: Option<Box<RawValue>>,
-        }
-        let Wire {
-            code,
-            message,
-            details,
-        } = Wire::deserialize(deserializer)?;
+        let mut fields = Entries::deserialize(deserializer)?;
+        let code = fields.take_text("code").map_err(D::Error::custom)?;
+        let message = fields.take_text("message").map_err(D::Error::custom)?;
+        let details = fields.take("details");
         Ok(Self(Arc::new(Inner {
             code: Code::from_name(&code).unwrap_or(Code::Internal),
             message: Cow::Owned(message),

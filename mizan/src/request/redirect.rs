@@ -4,7 +4,9 @@
 /// form without JavaScript and during server rendering it is an HTTP redirect. While a page is
 /// streamed, its status and headers are already gone: redirect from a blocking resource there.
 ///
-/// `path` goes out as it is: where it comes from the request, check it, or a link to your site
+/// A function that then fails goes nowhere, so that its error is seen.
+///
+/// `path` goes out as it is, but for letters that a header can't have, which are percent-encoded: where it comes from the request, check it, or a link to your site
 /// becomes a link to anyone's.
 ///
 /// # Example
@@ -18,5 +20,26 @@
 /// # let _ = leave;
 /// ```
 pub fn redirect(path: impl AsRef<str>) {
-    leptos_axum::redirect(path.as_ref());
+    leptos_axum::redirect(&header_safe(path.as_ref()));
+}
+
+/// Encodes what would not be visible ASCII: a header can't carry it, and a line break in one would
+/// begin another (CWE-113).
+fn header_safe(path: &str) -> String {
+    const UNSAFE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
+    percent_encoding::utf8_percent_encode(path, UNSAFE).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_header_cannot_carry_is_encoded() {
+        assert_eq!(header_safe("/a?b=c&d=%20#e"), "/a?b=c&d=%20#e");
+        assert_eq!(
+            header_safe("/\u{fc} \r\nset-cookie: x"),
+            "/%C3%BC%20%0D%0Aset-cookie:%20x"
+        );
+    }
 }

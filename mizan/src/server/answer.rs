@@ -1,21 +1,29 @@
 //! How answers of the API are written.
 
-use super::security;
+use super::{body, security};
 use crate::{Code, Error, call::wire::JSON, error::ErrorEnvelope};
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
+use std::sync::LazyLock;
+
+/// What every answer carries, put together once.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    // Room for a few more: cookies, a redirect
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    security::protect(&mut headers);
+    headers
+});
 
 /// An answer in JSON that nobody may store.
 pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.reserve(6);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    security::protect(headers);
+    response.headers_mut().clone_from(&HEADERS);
     response
 }
 
@@ -33,18 +41,23 @@ pub(super) fn error(error: &Error) -> Response<Body> {
     response
 }
 
-/// The answer under `/api/mizan` where there is no such function or context.
-pub(super) async fn unknown_endpoint() -> Response<Body> {
-    error(&Error::not_found("there is no such function"))
+/// The answer under `/api/mizan` where there is nothing.
+pub(super) async fn unknown_endpoint(request: Request) -> Response<Body> {
+    discard(request).await;
+    error(&Error::not_found("there is no such function or context"))
 }
 
 /// The answer to a method that an endpoint does not take.
-pub(super) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = error(&Error::method_not_allowed(format!(
-        "the endpoint takes {allowed}"
-    )));
+pub(super) async fn method_not_allowed(allowed: &'static str, request: Request) -> Response<Body> {
+    discard(request).await;
+    let text = format!("the endpoint takes {allowed}");
+    let mut response = error(&Error::method_not_allowed(text));
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
     response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
+}
+
+async fn discard(request: Request) {
+    let (parts, body) = request.into_parts();
+    body::discard(&parts.headers, body).await;
 }

@@ -6,7 +6,7 @@
 use super::{Site, answer, body};
 use crate::{
     Error, Result,
-    call::server::{Encoding, Registration},
+    call::server::{Encoding, Registration, panicked},
     request::Scope,
 };
 use axum::{
@@ -14,6 +14,7 @@ use axum::{
     extract::Request,
     routing::{MethodRouter, post},
 };
+use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use leptos::{
     prelude::provide_context,
@@ -21,13 +22,13 @@ use leptos::{
 };
 use leptos_axum::ResponseOptions;
 use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 /// The endpoint of one function.
 pub(super) fn route(function: &'static Registration, site: &Arc<Site>) -> MethodRouter {
     let site = Arc::clone(site);
     post(move |request: Request| handle(function, site, request))
-        .fallback(|| async { answer::method_not_allowed("POST") })
+        .fallback(|request| answer::method_not_allowed("POST", request))
 }
 
 async fn handle(
@@ -37,7 +38,7 @@ async fn handle(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     // What a form without JavaScript goes back to
-    let form = function.form.then(|| Form::of(&parts.headers)).flatten();
+    let form = Form::of(function, &parts.headers);
     let options = ResponseOptions::default();
     let limits = (site.request_timeout, site.body_limit);
     let work = async {
@@ -59,9 +60,14 @@ async fn handle(
         })
         .await
     };
-    let result = tokio::time::timeout(limits.0, work)
-        .await
-        .unwrap_or_else(|_| Err(Error::unavailable("the function took too long")));
+    // The body's panics are caught where it runs; this is for the types' own serde code
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let result = match tokio::time::timeout(limits.0, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
+        Err(_) => Err(Error::unavailable("the request took too long")),
+    };
+    let failed = result.is_err();
     let mut response = match form {
         Some(form) => form.answer(function, result),
         None => match result {
@@ -69,7 +75,7 @@ async fn handle(
             Err(error) => answer::error(&error),
         },
     };
-    extend(&mut response, &options);
+    extend(&mut response, &options, failed);
     response
 }
 
@@ -132,26 +138,24 @@ struct Form {
 }
 
 impl Form {
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    fn of(function: &Registration, headers: &HeaderMap) -> Option<Self> {
         let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
-        if !accept.contains("text/html") {
+        let is_form = matches!(encoding(headers, function), Ok(Encoding::Form));
+        if !is_form || !accept.contains("text/html") {
             return None;
         }
-        // Without the origin, and without a path that would name one ("//other.example"): a
-        // Referer never leads to another site
         let page = headers
             .get(header::REFERER)
             .and_then(|referer| referer.to_str().ok()?.parse::<http::Uri>().ok())
-            .and_then(|referer| Some(referer.path_and_query()?.as_str().to_owned()))
-            .filter(|page| !page.starts_with("//") && !page.starts_with("/\\"));
+            .and_then(|referer| Some(referer.path_and_query()?.as_str().to_owned()));
         Some(Self { page })
     }
 
     /// Goes back to the page; the error travels in its query, as Leptos's `ServerAction` reads it.
     fn answer(self, function: &Registration, result: Result<Vec<u8>>) -> Response<Body> {
         let location = match (result, self.page) {
-            (Ok(_), page) => without_error(page.unwrap_or_else(|| "/".to_owned())),
-            (Err(error), Some(page)) => match with_error(function.path, &error, page) {
+            (Ok(_), page) => without_error(page.as_deref().unwrap_or("/")),
+            (Err(error), Some(page)) => match with_error(function.path, &error, &page) {
                 Some(location) => location,
                 None => return answer::error(&error),
             },
@@ -169,26 +173,34 @@ impl Form {
 /// An origin for URLs that are only taken apart again.
 const ANY_ORIGIN: &str = "http://localhost";
 
-fn with_error(path: &str, error: &Error, page: String) -> Option<String> {
+fn with_error(path: &str, error: &Error, page: &str) -> Option<String> {
     let page = without_error(page);
     let url = ServerFnUrlError::new(path, error.clone())
         .to_url(&format!("{ANY_ORIGIN}{page}"))
         .ok()?;
-    Some(url.as_str().strip_prefix(ANY_ORIGIN)?.to_owned())
+    on_this_site(url.as_str()).map(ToOwned::to_owned)
 }
 
-fn without_error(page: String) -> String {
-    if !page.contains("__err=") {
-        return page;
-    }
+/// The page without the error of an earlier attempt; the root where the page is not one of ours.
+fn without_error(page: &str) -> String {
     let mut url = format!("{ANY_ORIGIN}{page}");
+    // Also normalizes the path: only then can it be judged
     ServerFnUrlError::<Error>::strip_error_info(&mut url);
-    url.strip_prefix(ANY_ORIGIN)
-        .map_or(page, |page| page.trim_end_matches('?').to_owned())
+    on_this_site(&url)
+        .unwrap_or("/")
+        .trim_end_matches('?')
+        .to_owned()
+}
+
+/// The path and query of a normalized URL, unless a browser would take them for another site:
+/// `//other.example` names a host.
+fn on_this_site(url: &str) -> Option<&str> {
+    let path = url.strip_prefix(ANY_ORIGIN)?;
+    (path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")).then_some(path)
 }
 
 /// Adds what the body said about the response: cookies, a redirect, headers of its own.
-fn extend(response: &mut Response<Body>, options: &ResponseOptions) {
+fn extend(response: &mut Response<Body>, options: &ResponseOptions, failed: bool) {
     let Ok(mut parts) = options.0.write() else {
         return;
     };
@@ -203,7 +215,9 @@ fn extend(response: &mut Response<Body>, options: &ResponseOptions) {
             header::SET_COOKIE => {
                 response.headers_mut().append(name, value.clone());
             }
-            _ if name.as_str() == REDIRECT_HEADER && redirected_form => {}
+            // A call that failed goes nowhere, or its error would be seen by nobody
+            header::LOCATION if failed => {}
+            _ if name.as_str() == REDIRECT_HEADER && (failed || redirected_form) => {}
             _ => {
                 response.headers_mut().insert(name, value.clone());
             }

@@ -1,10 +1,15 @@
 //! `GET /api/mizan/ctx/<context>`
 
 use super::{Site, answer};
-use crate::{Error, Result, context::server::Members, request::Scope};
+use crate::{
+    Error, Result,
+    call::server::{MOST_NAMED, shorten},
+    context::server::Members,
+    request::Scope,
+};
 use axum::{
     body::Body,
-    extract::{Path, Request},
+    extract::Request,
     routing::{MethodRouter, get},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
@@ -16,35 +21,32 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The endpoint of every context.
 pub(super) fn route(site: &Arc<Site>) -> MethodRouter {
     let site = Arc::clone(site);
-    get(move |Path(context): Path<String>, request: Request| handle(site, context, request))
-        .fallback(|| async { answer::method_not_allowed("GET, HEAD") })
+    get(move |request: Request| handle(site, request))
+        .fallback(|request| answer::method_not_allowed("GET, HEAD", request))
 }
 
-async fn handle(site: Arc<Site>, context: String, request: Request) -> Response<Body> {
+async fn handle(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
-    match tokio::time::timeout(
-        site.request_timeout,
-        read(Arc::clone(&site), context, parts),
-    )
-    .await
-    {
-        Ok(Ok(body)) => answer(body, asked.as_ref()),
-        Ok(Err(error)) => answer::error(&error),
-        Err(_) => answer::error(&Error::unavailable("the context took too long")),
+    match read(site, parts).await {
+        Ok(body) => answer(body, asked.as_ref()),
+        Err(error) => answer::error(&error),
     }
 }
 
-async fn read(site: Arc<Site>, context: String, parts: http::request::Parts) -> Result<Vec<u8>> {
-    let members = Members::of(&context, &site.context_members)
+async fn read(site: Arc<Site>, parts: http::request::Parts) -> Result<Vec<u8>> {
+    // The last segment as it is: no name of a context has a letter that would be escaped
+    let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    let members = Members::of(context, &site.context_members)
         .ok_or_else(|| Error::not_found("there is no such context"))?;
     no_parameters(&parts.uri)?;
+    let timeout = site.request_timeout;
     let scope = Scope::new(site);
     super::call::in_owner(move || {
         provide_context(scope);
         provide_context(parts);
         provide_context(ResponseOptions::default());
-        members.run()
+        members.run(timeout)
     })
     .await
     .encode()
@@ -52,19 +54,14 @@ async fn read(site: Arc<Site>, context: String, parts: http::request::Parts) -> 
 
 /// The global context has no parameters; everything in the query is unknown.
 fn no_parameters(uri: &Uri) -> Result<()> {
-    let query = uri.query().unwrap_or_default();
-    let names = query
+    let pairs = uri
+        .query()
+        .unwrap_or_default()
         .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            pair.split('=')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(100)
-                .collect::<String>()
-        });
-    let unknown: BTreeMap<_, _> = names
+        .filter(|pair| !pair.is_empty());
+    let unknown: BTreeMap<_, _> = pairs
+        .take(MOST_NAMED)
+        .map(|pair| shorten(pair.split('=').next().unwrap_or_default()))
         .map(|name| (name, vec!["is not a parameter of this context".to_owned()]))
         .collect();
     if unknown.is_empty() {

@@ -177,7 +177,13 @@ impl Mizan {
             .route(&format!("{PREFIX}/ctx/{{context}}"), context::route(&site))
             .route(
                 &format!("{PREFIX}/health"),
-                get(serve::health).fallback(async || answer::method_not_allowed("GET, HEAD")),
+                get(serve::health)
+                    .fallback(|request| answer::method_not_allowed("GET, HEAD", request)),
+            )
+            .route(PREFIX, axum::routing::any(answer::unknown_endpoint))
+            .route(
+                &format!("{PREFIX}/"),
+                axum::routing::any(answer::unknown_endpoint),
             )
             .route(
                 &format!("{PREFIX}/{{*path}}"),

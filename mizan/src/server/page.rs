@@ -1,6 +1,10 @@
 //! Pages: the application's routes rendered on the server, and the files beside them.
 
-use super::{Site, answer, asset::Assets, security};
+use super::{
+    Site, answer,
+    asset::Assets,
+    security::{self, Compiled},
+};
 use crate::{call::server::panic_text, context, request::Scope};
 use axum::{
     Router,
@@ -42,7 +46,7 @@ where
         let (assets, not_found) = (assets.clone(), not_found.clone());
         async move {
             if !matches!(*request.method(), Method::GET | Method::HEAD) {
-                return answer::method_not_allowed("GET, HEAD");
+                return answer::method_not_allowed("GET, HEAD", request).await;
             }
             let (request, copy) = copy(request);
             if let Some(file) = assets.serve(request).await {
@@ -71,16 +75,16 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
             .allow("connect-src", "ws:")
             .allow("connect-src", "wss:");
     }
-    let policy: Option<Arc<str>> = policy.compile().map(Arc::from);
+    let policy = policy.compile().map(Arc::new);
     move || {
         if let Some(options) = use_context::<ResponseOptions>()
-            && let Some(policy) = policy.as_deref().and_then(security::with_nonce)
+            && let Some(policy) = policy.as_deref().and_then(Compiled::header)
         {
             options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
         let scope = Scope::new(Arc::clone(&site));
         provide_context(scope.clone());
-        context::server::start_global(&scope, &site.context_members);
+        context::server::start_global(&scope, &site);
     }
 }
 

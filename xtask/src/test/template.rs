@@ -39,6 +39,7 @@ fn build_and_serve(project: &Path) -> Result {
     server
         .current_dir(project)
         .env("LEPTOS_OUTPUT_NAME", "app")
+        .env("LEPTOS_HASH_FILES", "true")
         .env("LEPTOS_SITE_ROOT", &site)
         .env("LEPTOS_SITE_ADDR", format!("127.0.0.1:{port}"))
         .env("DATABASE_URL", format!("sqlite://{}", database.display()));
@@ -47,17 +48,29 @@ fn build_and_serve(project: &Path) -> Result {
             .spawn()
             .map_err(|error| format!("the server: {error}"))?,
     );
-    for (path, expected) in [
-        ("/", "What the team should know"),
-        ("/pkg/app.js", "wasm"),
-        ("/icon.svg", "<svg"),
+    let page = server.get(port, "/")?;
+    expect("/", &page, "What the team should know")?;
+    // Their names have a hash, which the page knows
+    for (start, end, expected) in [
+        ("/pkg/app.", ".js", "hydrate"),
+        ("/pkg/app.", ".css", ".note"),
+        ("/icon", ".svg", "<svg"),
     ] {
-        let body = server.get(port, path)?;
-        if !body.contains(expected) {
-            return Err(format!("{path} does not contain {expected:?}:\n{body}"));
-        }
+        let mut words = page.split('"');
+        let path = words
+            .find(|word| word.starts_with(start) && word.ends_with(end))
+            .ok_or_else(|| format!("the page names no {start}*{end}:\n{page}"))?;
+        expect(path, &server.get(port, path)?, expected)?;
     }
     Ok(())
+}
+
+fn expect(path: &str, answer: &str, expected: &str) -> Result {
+    if answer.starts_with("HTTP/1.1 200") && answer.contains(expected) {
+        Ok(())
+    } else {
+        Err(format!("{path} does not contain {expected:?}:\n{answer}"))
+    }
 }
 
 /// A process that ends with the test.

@@ -1,5 +1,7 @@
 //! Listening, and stopping without losing an answer.
 //!
+//! HTTP/1.1 with WebSocket upgrades, in the clear: TLS and HTTP/2 belong to the proxy in front.
+//!
 //! On SIGTERM or Ctrl+C the server *drains*: for [`Serve::drain_delay`] it goes on as before,
 //! except that `/api/mizan/health` answers 503 and every answer closes its connection, so that
 //! load balancers and clients turn elsewhere. Then it lets no new connection begin, takes those
@@ -20,23 +22,24 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, StatusCode, header},
 };
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     future::Future,
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tower::ServiceExt;
 
 /// How long a handshake that has begun may take to end, when the server stops.
@@ -130,20 +133,14 @@ impl Serve {
     ) -> io::Result<()> {
         let draining = Draining::default();
         let app = self.app;
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .enable_connect_protocol();
         let server = Connections {
             app,
-            builder,
+            http,
             draining,
-            graceful: GracefulShutdown::new(),
+            closing: watch::Sender::new(false),
         };
 
         let drain = async {
@@ -170,10 +167,9 @@ impl Serve {
         // Ends by its time alone: the last connections that had begun are taken
         let _: Result<(), _> = tokio::time::timeout(HANDSHAKE, handshakes).await;
         drop(listener);
-        if tokio::time::timeout(self.shutdown_timeout, server.graceful.shutdown())
-            .await
-            .is_err()
-        {
+        server.closing.send_replace(true);
+        let ended = tokio::time::timeout(self.shutdown_timeout, server.closing.closed()).await;
+        if ended.is_err() {
             tracing::warn!("some requests were still running and are cut off");
         }
         Ok(())
@@ -183,9 +179,10 @@ impl Serve {
 /// What it takes to serve a connection.
 struct Connections {
     app: Router,
-    builder: auto::Builder<TokioExecutor>,
+    http: http1::Builder,
     draining: Draining,
-    graceful: GracefulShutdown,
+    /// Told when connections have to end; each one holds a receiver until it has.
+    closing: watch::Sender<bool>,
 }
 
 impl Connections {
@@ -218,12 +215,22 @@ impl Connections {
             }
         });
         let connection = self
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = self.graceful.watch(connection);
+            .http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut closing = self.closing.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let told = async { drop(closing.wait_for(|closing| *closing).await) };
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = told => {
+                    // An idle connection ends now, another one with its request
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, %peer, "the connection ended early");
             }
         });

@@ -35,6 +35,15 @@ pub async fn r#match() -> ::mizan::Result<u8> {
     Ok(inner::f(String::new(), vec![], None).await?.parse::<u8>()?)
 }
 
+#[mizan::client]
+async fn search(search: String, #[serde(default = "some")] limit: u8) -> mizan::Result<String> {
+    Ok(format!("{search}{limit}"))
+}
+
+fn some() -> u8 {
+    20
+}
+
 type Shorter = mizan::Result<Vec<Option<String>>>;
 
 #[mizan::client]
@@ -52,4 +61,5 @@ fn main() {
     assert_eq!(Match::PATH, "/api/mizan/call/match");
     let _hook: fn() -> mizan::Query<u8> = use_match;
     let _ = early(true);
+    let _ = search(String::new(), 1);
 }
