@@ -16,11 +16,13 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `context = "global"`, `context = mizan::Global` | a member of the global context; generates `use_<fn>()` |
 /// | `private` | for the server's own use: the endpoint answers 403 |
-/// | `name = Ident` | names the argument struct; by default the function's name in PascalCase |
+/// | `name = Ident` | names the argument struct; by default the function's name in PascalCase, which must not be another type's in the module |
 /// | `input = PostUrl` | takes HTML forms too, for `ActionForm` |
 ///
-/// The function is `async`, takes owned arguments that implement serde's traits and returns
-/// `mizan::Result<T>`. Attributes for serde on an argument go to the field of the argument struct.
+/// The function is `async` and returns `mizan::Result<T>`. Its arguments are owned and implement
+/// serde's traits, `Clone`, `Debug`, `Send` and `Sync`; `T` implements serde's traits, `Send` and
+/// `Sync`, and `Clone` where it is a member of a context. Attributes for serde on an argument
+/// (`#[serde(default)]`) go to the field of the argument struct.
 ///
 /// See the documentation of the `mizan` crate for examples.
 #[proc_macro_attribute]

@@ -61,6 +61,11 @@ fn failure(status: u16, body: &str) -> Error {
     }
 }
 
+/// The answer is of another shape than this build knows.
+pub(crate) fn unreadable(_: serde_json::Error) -> Error {
+    Error::outdated_client("the server's answer can't be read: reload the page")
+}
+
 fn network(_: gloo_net::Error) -> Error {
     Error::network("the server can't be reached")
 }

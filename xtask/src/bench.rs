@@ -66,7 +66,7 @@ const PAGES: Load = Load {
 };
 
 pub(crate) fn run() -> Result {
-    setup::run()?;
+    setup::run(false)?;
     for (program, package) in [("wrk", "wrk"), ("brotli", "brotli")] {
         if !is_installed(program) {
             step(&format!("installing {program}"), || {

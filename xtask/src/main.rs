@@ -15,7 +15,7 @@ cargo xtask <command>
 
   setup             install what is missing: the wasm target, cargo-leptos, wasm-bindgen,
                     wasm-opt, Chromium, Playwright; safe to repeat, instant when nothing is
-  dev               setup, then `cargo leptos watch` on the starter
+  dev               setup of what it takes, then `cargo leptos watch` on the starter
   test [step ...]   setup, then every test, or only the steps named
   bench             setup, then Mizan beside axum and plain Leptos: docs/PERFORMANCE.md
   new <folder>      make a project out of the starter, linked to this checkout
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["setup"] => setup::run(),
+        ["setup"] => setup::run(true),
         ["dev"] => dev::run(),
         ["test", only @ ..] => test::run(only),
         ["bench"] => bench::run(),

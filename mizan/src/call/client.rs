@@ -11,11 +11,6 @@ use crate::{Error, Result, fetch};
 pub async fn call<C: Call>(arguments: C) -> Result<C::Output> {
     let body = serde_json::to_string(&arguments).map_err(Error::internal)?;
     let text = fetch::post(C::PATH, body).await?;
-    let answer: Answer<C::Output> = serde_json::from_str(&text).map_err(undecodable)?;
+    let answer: Answer<C::Output> = serde_json::from_str(&text).map_err(fetch::unreadable)?;
     Ok(answer.result)
-}
-
-/// The answer is of another shape than this build knows: the page is older than the server.
-fn undecodable(_: serde_json::Error) -> Error {
-    Error::outdated_client("the server's answer can't be read: reload the page")
 }

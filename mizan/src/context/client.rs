@@ -182,11 +182,8 @@ impl Instance {
             let Ok(answer) = work.await else { return };
             *lock(&instance.request) = None;
             instance.fetching.set(false);
-            instance.deliver(answer.and_then(|text| {
-                Bundle::read(&text).map_err(|_| {
-                    Error::outdated_client("the server's answer can't be read: reload the page")
-                })
-            }));
+            instance
+                .deliver(answer.and_then(|text| Bundle::read(&text).map_err(fetch::unreadable)));
         });
     }
 
@@ -314,8 +311,7 @@ where
 }
 
 fn decode<T: DeserializeOwned>(answer: Result<Box<RawValue>>) -> Result<T> {
-    serde_json::from_str(answer?.get())
-        .map_err(|_| Error::outdated_client("the server's answer can't be read: reload the page"))
+    serde_json::from_str(answer?.get()).map_err(fetch::unreadable)
 }
 
 /// Locks; a panic elsewhere is no reason for another one here.

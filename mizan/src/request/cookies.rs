@@ -32,7 +32,13 @@ impl Cookies {
     /// Returns the value of a cookie: the one set in this request, else the one that came with it.
     pub fn get(&self, name: &str) -> Option<String> {
         match answered(name) {
-            Some(cookie) if cookie.max_age().is_some_and(|age| age.is_zero()) => None,
+            Some(cookie)
+                if cookie
+                    .max_age()
+                    .is_some_and(|age| age <= cookie::time::Duration::ZERO) =>
+            {
+                None
+            }
             Some(cookie) => Some(cookie.value().to_owned()),
             None => with_context(|parts: &Parts| received(&parts.headers, name)).flatten(),
         }

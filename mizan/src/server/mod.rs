@@ -120,6 +120,9 @@ impl Mizan {
     ///
     /// `app` is the component whose routes are served, `shell` the document around it.
     ///
+    /// The router has a fallback, which serves files and the application's "not found"; so one
+    /// that has a fallback as well can't be merged with it, and setting another removes files.
+    ///
     /// # Panics
     ///
     /// When the program's functions don't fit together; the message lists every mistake.

@@ -18,6 +18,8 @@ const BINARYEN: &str = "132.0.0";
 /// Something that has to be there.
 struct Tool {
     name: &'static str,
+    /// Whether only tests need it.
+    for_tests: bool,
     is_there: fn() -> Result<bool>,
     install: fn() -> Result,
     /// What a person can do where we can't.
@@ -27,44 +29,52 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool {
         name: "the wasm32-unknown-unknown target",
+        for_tests: false,
         is_there: wasm_std::is_there,
         install: wasm_std::install,
         by_hand: "`rustup target add wasm32-unknown-unknown`, or your distribution's package of it",
     },
     Tool {
         name: "wasm-bindgen",
+        for_tests: false,
         is_there: || Ok(is_version("wasm-bindgen", &[], &wasm_bindgen_version()?)),
         install: install_wasm_bindgen,
         by_hand: "`cargo install wasm-bindgen-cli@VERSION`, with the version in Cargo.lock",
     },
     Tool {
         name: "cargo-leptos",
+        for_tests: false,
         is_there: || Ok(is_version("cargo-leptos", &["leptos"], CARGO_LEPTOS)),
         install: install_cargo_leptos,
-        by_hand: "`cargo install --locked cargo-leptos@0.3.10`; it needs a C compiler, make and perl",
+        by_hand: "`cargo install --locked cargo-leptos`, a version that your compiler builds; it needs a C compiler, make and perl",
     },
     Tool {
         name: "wasm-opt",
+        for_tests: false,
         is_there: || Ok(is_installed("wasm-opt")),
         install: install_wasm_opt,
         by_hand: "`npm install --global binaryen`, or your distribution's package binaryen",
     },
     Tool {
         name: "Chromium and its driver",
+        for_tests: true,
         is_there: || Ok(is_installed("chromium") && is_installed("chromedriver")),
         install: install_chromium,
         by_hand: "`apt-get install chromium chromium-driver` as root",
     },
     Tool {
         name: "Playwright",
+        for_tests: true,
         is_there: || Ok(playwright_is_there()),
         install: install_playwright,
         by_hand: "`npm ci` in the folder end2end",
     },
 ];
 
-pub(crate) fn run() -> Result {
-    for tool in TOOLS {
+/// Installs what is missing; with `for_tests`, also what only tests need.
+pub(crate) fn run(for_tests: bool) -> Result {
+    let wanted = TOOLS.iter().filter(|tool| for_tests || !tool.for_tests);
+    for tool in wanted {
         if !(tool.is_there)()? {
             step(&format!("installing {}", tool.name), tool.install)
                 .map_err(|message| format!("{message}\n\nTo do it by hand: {}", tool.by_hand))?;
@@ -132,7 +142,7 @@ fn cargo_install(package: &str, version: &str, arguments: &[&str], locked: bool)
 /// loosely.
 fn cargo_install_locked_or_not(package: &str, version: &str, arguments: &[&str]) -> Result {
     cargo_install(package, version, arguments, true).or_else(|_| {
-        println!("    with its lock file it does not build; trying without");
+        println!("    that failed with its lock file; trying without");
         cargo_install(package, version, arguments, false)
     })
 }
