@@ -3,6 +3,10 @@
 //! There is no server here: `fetch` is replaced by a function of the test's.
 
 #![cfg(target_arch = "wasm32")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows `#[test]`, and not `#[wasm_bindgen_test]`"
+)]
 
 use leptos::{mount::mount_to, prelude::*};
 use mizan::{Code, Error};
@@ -303,7 +307,7 @@ async fn a_redirect_is_followed_by_the_router() {
         static GONE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
     }
     let _ = leptos::server_fn::redirect::set_redirect_hook(|to| {
-        GONE.with(|gone| gone.borrow_mut().push(to.to_owned()))
+        GONE.with(|gone| gone.borrow_mut().push(to.to_owned()));
     });
     server(r#"[["echo", 200, "{\"result\":[]}", {"serverfnredirect": "", "location": "/next"}]]"#);
     echo(String::new()).await.unwrap();
