@@ -31,7 +31,7 @@
 //!
 //! | feature | what it makes of the crate |
 //! | --- | --- |
-//! | `ssr` | the server: bodies run, [`Mizan`] builds the router |
+//! | `ssr` | the server: bodies run, `Mizan` builds the router |
 //! | `hydrate` | the browser's half, taking over what the server rendered |
 //! | `csr` | the browser's half, rendering by itself |
 //!

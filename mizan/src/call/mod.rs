@@ -2,7 +2,7 @@
 //!
 //! The attribute turns a function into an argument struct that implements [`Call`], a function of
 //! the same signature for both sides, and, on the server, a registration that
-//! [`Mizan::router`](crate::Mizan::router) makes an endpoint of. Called in the browser, the
+//! `Mizan::router` makes an endpoint of. Called in the browser, the
 //! function is one `POST` with JSON (`client.rs`); called on the server, it is its body (`server.rs`).
 
 mod leptos;
