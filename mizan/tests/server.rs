@@ -19,15 +19,28 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{get, options, send};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
 
 #[mizan::client]
 async fn echo(text: String) -> mizan::Result<usize> {
     Ok(text.len())
 }
 
+/// How long the function of a request that is to be cut off would take.
+const ENDLESS: u64 = 25_000;
+
+/// Told when that function runs.
+static ENDLESS_RUNS: Notify = Notify::const_new();
+
 #[mizan::client]
 async fn slow(milliseconds: u64) -> mizan::Result<String> {
+    if milliseconds == ENDLESS {
+        ENDLESS_RUNS.notify_one();
+    }
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     Ok("done".to_owned())
 }
@@ -250,9 +263,12 @@ async fn what_never_ends_is_cut_off() {
     .await;
     let mut stream = TcpStream::connect(server.addr).expect("it listens");
     let endless = tokio::task::spawn_blocking(move || {
-        exchange(&mut stream, &call("slow", "{\"milliseconds\":25000}"))
+        exchange(
+            &mut stream,
+            &call("slow", &format!("{{\"milliseconds\":{ENDLESS}}}")),
+        )
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    ENDLESS_RUNS.notified().await;
     let told = Instant::now();
     server.stop.send(()).expect("it runs");
     server.ended.await.expect("no panic").expect("no error");

@@ -10,7 +10,7 @@ use super::{
     query::Source,
     wire::{Bundle, FIRST_SLOT, Payload},
 };
-use crate::{Error, Result, call::wire::PREFIX, fetch};
+use crate::{Error, Result, call::wire::PREFIX, fetch, json::Entries};
 use futures::{channel::oneshot, future::abortable, stream::AbortHandle};
 use leptos::{
     prelude::{ArcAsyncDerived, ReadUntracked, Set, provide_context, use_context},
@@ -216,7 +216,30 @@ fn missing(member: &str) -> Error {
     ))
 }
 
+impl Payload {
+    fn read(text: &str) -> serde_json::Result<Self> {
+        let mut parts: Entries = serde_json::from_str(text)?;
+        let bundle = parts.take("bundle").unwrap_or_default();
+        Ok(Self {
+            instance: parts.take_text("instance")?,
+            bundle: Bundle::read(bundle.get())?,
+        })
+    }
+}
+
 impl Bundle {
+    fn read(text: &str) -> serde_json::Result<Self> {
+        let mut parts: Entries = serde_json::from_str(text)?;
+        let mut part = |name| match parts.take(name) {
+            Some(part) => serde_json::from_str(part.get()),
+            None => Ok(Entries::default()),
+        };
+        Ok(Self {
+            data: part("data")?,
+            errors: part("errors")?,
+        })
+    }
+
     /// Takes one member's answer out; `None` where it is not in here.
     fn take(&mut self, member: &str) -> Option<Result<Box<RawValue>>> {
         if let Some(error) = self.errors.take(member) {

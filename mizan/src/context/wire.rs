@@ -2,7 +2,6 @@
 
 use crate::json::Entries;
 use serde::Serialize;
-use serde_json::Error;
 
 /// The answers of a context's members, still in JSON.
 #[derive(Clone, Default, Serialize)]
@@ -18,31 +17,6 @@ pub(crate) struct Bundle {
 pub(crate) struct Payload {
     pub(crate) instance: String,
     pub(crate) bundle: Bundle,
-}
-
-impl Bundle {
-    pub(crate) fn read(text: &str) -> Result<Self, Error> {
-        let mut parts: Entries = serde_json::from_str(text)?;
-        Ok(Self {
-            data: parts.take_entries("data")?,
-            errors: parts.take_entries("errors")?,
-        })
-    }
-}
-
-#[cfg_attr(
-    feature = "ssr",
-    expect(dead_code, reason = "read by the browser only")
-)]
-impl Payload {
-    pub(crate) fn read(text: &str) -> Result<Self, Error> {
-        let mut parts: Entries = serde_json::from_str(text)?;
-        let bundle = parts.take("bundle").unwrap_or_default();
-        Ok(Self {
-            instance: parts.take_text("instance")?,
-            bundle: Bundle::read(bundle.get())?,
-        })
-    }
 }
 
 /// The slot of the page's data that the first bundle is in; the others follow.

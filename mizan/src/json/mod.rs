@@ -37,15 +37,6 @@ impl Entries {
         serde_json::from_str(value.get())
     }
 
-    /// Takes out an object; an empty one where there is none.
-    pub(crate) fn take_entries(&mut self, name: &str) -> Result<Self, Error> {
-        let value = self.take(name);
-        value.map_or_else(
-            || Ok(Self::default()),
-            |value| serde_json::from_str(value.get()),
-        )
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -93,7 +84,7 @@ mod tests {
         assert_eq!(entries.take_text("a").unwrap(), "é");
         assert!(entries.take("a").is_none());
         assert!(entries.take_text("b").is_err());
-        assert!(entries.take_entries("c").unwrap().is_empty());
+        assert!(entries.take("c").is_none() && entries.is_empty());
         assert!(serde_json::from_str::<Entries>("[1]").is_err());
     }
 }
