@@ -2,7 +2,7 @@
 //! renders and one call. `mizan-page` is the same page in Mizan.
 
 // `#[server]` makes a struct of the arguments, and writes no documentation for its fields
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "what the macros of Leptos generate has none")]
 
 use leptos::{prelude::*, server_fn::codec::Json};
 use leptos_meta::{MetaTags, Title, provide_meta_context};

@@ -181,7 +181,7 @@ impl Error {
 
     /// Hands the cause and the place of the `?` to `log`, the first time it is called.
     #[cfg_attr(
-        not(feature = "ssr"),
+        not(any(feature = "ssr", test)),
         expect(dead_code, reason = "the browser keeps no log")
     )]
     pub(crate) fn log_once(&self, log: impl FnOnce(&dyn std::error::Error, &Location<'_>)) {
