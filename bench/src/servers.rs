@@ -1,7 +1,7 @@
 //! The servers, each as its framework's documentation would have it.
 //!
 //! What Mizan does by itself the others are given as the usual layers: the security headers, the
-//! body limit and the timeout of calls, the Content Security Policy of pages. What Mizan does
+//! timeout, the body limit of calls, the Content Security Policy of pages. What Mizan does
 //! beyond that (a span for each call, catching panics, refusing unknown arguments) they are
 //! spared.
 
@@ -68,7 +68,8 @@ impl Server {
             Self::Mizan => {
                 Serve::new(mizan()?)
                     .run(listener, std::future::pending())
-                    .await
+                    .await;
+                Ok(())
             }
         }?;
         Ok(())
@@ -132,6 +133,7 @@ fn leptos_pages() -> Router {
     Router::new()
         .leptos_routes_with_context(&options, routes, content_security_policy, document)
         .layer(headers("private, no-cache"))
+        .layer(timeout())
         .with_state(options)
 }
 
@@ -143,16 +145,17 @@ fn options() -> LeptosOptions {
 }
 
 fn layers_of_calls(router: Router) -> Router {
-    let timeout = Duration::from_secs(30);
     router.layer(
         ServiceBuilder::new()
             .layer(headers("no-store"))
-            .layer(TimeoutLayer::with_status_code(
-                StatusCode::SERVICE_UNAVAILABLE,
-                timeout,
-            ))
+            .layer(timeout())
             .layer(DefaultBodyLimit::max(1024 * 1024)),
     )
+}
+
+/// The time that Mizan gives a request.
+fn timeout() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30))
 }
 
 type Header = SetResponseHeaderLayer<HeaderValue>;

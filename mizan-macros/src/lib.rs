@@ -24,6 +24,9 @@ use proc_macro::TokenStream;
 /// `Sync`, and `Clone` where it is a member of a context. Attributes for serde on an argument
 /// (`#[serde(default)]`) go to the field of the argument struct.
 ///
+/// Documentation, `#[deprecated]` and `#[must_use]` go to the function that is called, other
+/// attributes to the body, and lint levels to both; `#[cfg]` stands above this one.
+///
 /// See the documentation of the `mizan` crate for examples.
 #[proc_macro_attribute]
 pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {

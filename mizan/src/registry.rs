@@ -58,8 +58,7 @@ impl Registry {
             return Err(RegistryError { mistakes });
         }
         let functions = by_name.into_values().flatten().collect();
-        let mut members: Vec<_> = members.into_iter().collect();
-        members.sort_unstable_by_key(|member| member.name);
+        let members = members.into_iter().collect();
         Ok(Self { functions, members })
     }
 }

@@ -10,7 +10,11 @@ use axum::{
 use mizan::{Code, Error, Mizan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use support::{call, call_as, get, options, send};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -743,21 +747,71 @@ async fn a_form_without_javascript_goes_back_to_its_page() {
         call_as(&app, "sign", form, "name=Ada&age=36").await.json()["result"],
         "Ada Some(36)"
     );
-    for (body, field) in [("age=3", "name"), ("name=a&admin=1", "admin")] {
+    for (body, field, message) in [
+        ("age=3", "name", "is missing"),
+        ("name=a&admin=1", "admin", "is not an argument"),
+        ("name=a&age=x", "age", "invalid digit"),
+        ("name=a&age=3&age=4", "age", "is given twice"),
+        ("name=a&name=b", "name", "is given twice"),
+        ("name=a&age[x]=3", "age", ""),
+    ] {
         let answer = call_as(&app, "sign", form, body).await;
-        assert!(
-            answer.json()["error"]["details"]["fields"][field].is_array(),
-            "{}",
-            answer.text
-        );
+        assert_eq!(answer.code(), "VALIDATION_ERROR", "{body}");
+        let messages = &answer.json()["error"]["details"]["fields"][field][0];
+        let text = messages
+            .as_str()
+            .unwrap_or_else(|| panic!("{body}: {}", answer.text));
+        assert!(text.contains(message), "{body}: {text}");
     }
-    assert_eq!(
-        call_as(&app, "sign", form, "name=a&age=x").await.code(),
-        "VALIDATION_ERROR"
-    );
     assert_eq!(
         call_as(&app, "sign", form, "name=%ff").await.code(),
         "BAD_REQUEST"
+    );
+}
+
+/// What a subscriber at DEBUG writes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_call_has_a_span_with_its_name_code_and_duration() {
+    use tracing_subscriber::fmt::format::FmtSpan;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let app = app();
+    call(&app, "echo", r#"{"text":"a"}"#).await;
+    call(&app, "fail", r#"{"code":"CONFLICT"}"#).await;
+    call(&app, "trip", "{}").await;
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in [
+        r#"call{function="echo" code="OK" duration_us="#,
+        r#"call{function="fail" code="CONFLICT" duration_us="#,
+        r#"call{function="trip" code="INTERNAL_ERROR" duration_us="#,
+    ] {
+        assert!(log.contains(expected), "{expected} is not in:\n{log}");
+    }
+    assert!(
+        log.contains("ERROR") && log.contains("tests/call.rs") && log.contains("No such file"),
+        "the cause and its place are logged:\n{log}"
     );
 }
 

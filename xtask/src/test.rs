@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test, in the order in which a mistake is found soonest.
 
 mod browser;
+pub(crate) mod postgres;
 mod template;
 
 use crate::{

@@ -61,7 +61,7 @@ fn arguments(function: &Function) -> TokenStream {
 /// The function itself, the same on both sides.
 fn callable(function: &Function) -> TokenStream {
     let Function {
-        docs,
+        attributes,
         name,
         output,
         arguments,
@@ -72,7 +72,7 @@ fn callable(function: &Function) -> TokenStream {
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let types = arguments.iter().map(|argument| &argument.ty);
     quote! {
-        #(#docs)*
+        #(#attributes)*
         #vis async fn #ident(#(#names: #types),*) -> #output {
             ::mizan::__private::call(#name { #(#names),* }).await
         }

@@ -9,7 +9,8 @@ use syn::{Attribute, FnArg, Ident, ItemFn, Pat, Path, ReturnType, Type, ext::Ide
 pub(crate) struct Function {
     /// The function as it was written, without the attributes that went elsewhere.
     pub(crate) item: ItemFn,
-    pub(crate) docs: Vec<Attribute>,
+    /// Attributes for the function that is called.
+    pub(crate) attributes: Vec<Attribute>,
     /// The name of the argument struct.
     pub(crate) name: Ident,
     pub(crate) arguments: Vec<Argument>,
@@ -44,13 +45,13 @@ impl Function {
         let arguments = arguments(&mut item, &mut errors);
         let output = output(&item, &mut errors);
         check_options(&options, &item, &mut errors);
-        let docs = take_docs(&mut item.attrs);
+        let attributes = attributes(&mut item.attrs, &mut errors);
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
         errors.finish(Self {
             item,
-            docs,
+            attributes,
             name,
             arguments,
             output,
@@ -204,12 +205,30 @@ fn output(item: &ItemFn, errors: &mut Errors) -> Type {
     }
 }
 
-fn take_docs(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
-    let (docs, rest) = std::mem::take(attributes)
-        .into_iter()
-        .partition(|attribute| attribute.path().is_ident("doc"));
-    *attributes = rest;
-    docs
+/// Takes off the function what is about calling it; what stays is about its body.
+fn attributes(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Vec<Attribute> {
+    let is = |attribute: &Attribute, names: &[&str]| {
+        names.iter().any(|name| attribute.path().is_ident(name))
+    };
+    for attribute in attributes
+        .iter()
+        .filter(|one| is(one, &["cfg", "cfg_attr"]))
+    {
+        errors.at(
+            attribute,
+            "write this above `#[mizan::client]`, so that it is about everything that is generated",
+        );
+    }
+    let for_callers = ["doc", "deprecated", "must_use"];
+    // A lint that is expected is expected once: in the body
+    let for_both = ["allow", "warn", "deny", "forbid"];
+    let taken = attributes
+        .iter()
+        .filter(|one| is(one, &for_callers) || is(one, &for_both))
+        .cloned()
+        .collect();
+    attributes.retain(|one| !is(one, &for_callers));
+    taken
 }
 
 /// Something to point at in an item that is not a function: not all of its body.

@@ -142,11 +142,15 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
 }
 
 /// Writes a value as JSON.
-pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
-    // Most answers fit; a larger one grows by doubling
-    let mut text = Vec::with_capacity(256);
+fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = buffer();
     serde_json::to_writer(&mut text, value)?;
     Ok(text)
+}
+
+/// Room for an answer: most fit, a larger one grows by doubling.
+pub(crate) fn buffer() -> Vec<u8> {
+    Vec::with_capacity(256)
 }
 
 fn decode_json<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
@@ -257,33 +261,73 @@ fn decode_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T
     if percent_decode(body).decode_utf8().is_err() {
         return Err(Error::bad_request("the form is not encoded in UTF-8"));
     }
-    // Depth and leniency as in Leptos's `PostUrl`: nested structs as `address[street]`
-    let config = serde_qs::Config::new(5, false);
-    let form = serde_qs::Deserializer::with_config(&config, body);
-    match form.and_then(refusing_unknown) {
+    match form(body).and_then(refusing_unknown) {
         Ok((value, true)) => Ok(value),
-        Ok((_, false)) => Err(Error::invalid_fields(
-            form_urlencoded_names(body)
-                .filter(|name| !arguments.contains(&name.as_str()))
-                .take(MOST_NAMED)
-                .map(|name| (shorten(&name), vec![UNKNOWN.to_owned()]))
-                .collect(),
-        )),
-        Err(error) => {
-            let text = error.to_string();
-            Err(match quoted(&text, "missing field `") {
-                Some(name) => Error::invalid_field(name, "is missing"),
-                None => Error::validation(shorten(&text)),
-            })
-        }
+        _ => Err(explain_form::<T>(body, arguments)),
     }
 }
 
-/// The names of a form's fields, up to the bracket of a nested one.
-fn form_urlencoded_names(body: &[u8]) -> impl Iterator<Item = String> {
-    body.split(|byte| *byte == b'&').map(|pair| {
+/// Depth and leniency as in Leptos's `PostUrl`: nested structs as `address[street]`.
+fn form(body: &[u8]) -> std::result::Result<serde_qs::Deserializer<'_>, serde_qs::Error> {
+    serde_qs::Deserializer::with_config(&serde_qs::Config::new(5, false), body)
+}
+
+/// Says what is wrong with a form that did not decode.
+fn explain_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
+    let mut fields = BTreeMap::<String, Vec<String>>::new();
+    let mut seen = Vec::new();
+    for (name, is_list) in form_names(body) {
+        let message = if !arguments.contains(&name.as_str()) {
+            UNKNOWN
+        } else if seen.contains(&name) && !is_list {
+            "is given twice"
+        } else {
+            seen.push(name);
+            continue;
+        };
+        if fields.len() < MOST_NAMED {
+            fields.insert(shorten(&name), vec![message.to_owned()]);
+        }
+    }
+    let decoded = match form(body) {
+        Ok(form) => serde_path_to_error::deserialize::<_, T>(form),
+        Err(error) => return Error::bad_request(shorten(&error.to_string())),
+    };
+    if let Err(error) = decoded {
+        let path = error.path().to_string();
+        let text = error.into_inner().to_string();
+        match quoted(&text, "missing field `") {
+            Some(name) => {
+                let name = if path == "." {
+                    name.to_owned()
+                } else {
+                    format!("{path}.{name}")
+                };
+                fields.insert(shorten(&name), vec!["is missing".to_owned()]);
+            }
+            None if path == "." && fields.is_empty() => return Error::validation(shorten(&text)),
+            None if path == "." => {}
+            None => {
+                fields
+                    .entry(shorten(&path))
+                    .or_insert_with(|| vec![shorten(&text)]);
+            }
+        }
+    }
+    Error::invalid_fields(fields)
+}
+
+/// The names of a form's fields, up to the bracket of a nested one, and whether there is one.
+fn form_names(body: &[u8]) -> impl Iterator<Item = (String, bool)> {
+    let pairs = body
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
         let name = percent_decode(name).decode_utf8_lossy().replace('+', " ");
-        name.split('[').next().unwrap_or_default().to_owned()
+        match name.split_once('[') {
+            Some((name, _)) => (name.to_owned(), true),
+            None => (name, false),
+        }
     })
 }

@@ -5,11 +5,7 @@
 //! typed value that all queries of the member share. What the server put into the page is taken
 //! from there; the rest is fetched, one request for all slots of an instance.
 
-use super::{
-    Context, Member, Query,
-    query::Source,
-    wire::{Bundle, FIRST_SLOT, Payload},
-};
+use super::{Context, Member, Query, query::Source, wire::FIRST_SLOT};
 use crate::{Error, Result, call::wire::PREFIX, fetch, json::Entries};
 use futures::{channel::oneshot, future::abortable, stream::AbortHandle};
 use leptos::{
@@ -151,7 +147,7 @@ impl Instance {
             error: self.error.clone(),
             refetch: Arc::new(move || instance.fetch()),
         };
-        Query::new(value, source)
+        Query::fetched(value, source)
     }
 
     fn add_slot<T>(self: &Arc<Self>, member: &'static str) -> Arc<dyn Slot>
@@ -216,6 +212,12 @@ fn missing(member: &str) -> Error {
     ))
 }
 
+/// A bundle in the page, with the instance that it is of.
+struct Payload {
+    instance: String,
+    bundle: Bundle,
+}
+
 impl Payload {
     fn read(text: &str) -> serde_json::Result<Self> {
         let mut parts: Entries = serde_json::from_str(text)?;
@@ -225,6 +227,13 @@ impl Payload {
             bundle: Bundle::read(bundle.get())?,
         })
     }
+}
+
+/// The answers of a context's members, still in JSON; each of the errors is an [`Error`].
+#[derive(Default)]
+struct Bundle {
+    data: Entries,
+    errors: Entries,
 }
 
 impl Bundle {

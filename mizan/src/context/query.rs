@@ -42,7 +42,8 @@ use std::{future::IntoFuture, panic::Location, sync::Arc};
 /// ```
 pub struct Query<T: 'static> {
     value: AsyncDerived<Result<T>>,
-    source: StoredValue<Source>,
+    /// `None` where the value is never fetched: on the server.
+    source: Option<StoredValue<Source>>,
 }
 
 /// Where a query's value comes from, and how that is going.
@@ -56,7 +57,8 @@ pub(crate) struct Source {
 impl<T> Query<T> {
     /// Returns whether a request for the value is under way: the first one or a later one.
     pub fn is_fetching(&self) -> bool {
-        self.source.get_value().fetching.get()
+        self.source
+            .is_some_and(|source| source.get_value().fetching.get())
     }
 
     /// Returns the error of the last attempt: the member's own, or that of a fetch that failed
@@ -65,7 +67,9 @@ impl<T> Query<T> {
     where
         T: Clone + Send + Sync,
     {
-        let fetch = self.source.get_value().error.get();
+        let fetch = self
+            .source
+            .and_then(|source| source.get_value().error.get());
         fetch.or_else(|| self.value.get()?.err())
     }
 
@@ -74,7 +78,9 @@ impl<T> Query<T> {
     /// A request that is already under way is abandoned: its answer may be from before whatever
     /// made this necessary. On the server this does nothing.
     pub fn refetch(&self) {
-        (self.source.get_value().refetch)();
+        if let Some(source) = self.source {
+            (source.get_value().refetch)();
+        }
     }
 }
 
@@ -93,10 +99,21 @@ impl<T: Send + Sync + 'static> Query<T> {
         });
     }
 
-    pub(crate) fn new(value: ArcAsyncDerived<Result<T>>, source: Source) -> Self {
+    /// A query whose value is fetched, and can be fetched again.
+    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
+    pub(crate) fn fetched(value: ArcAsyncDerived<Result<T>>, source: Source) -> Self {
         Self {
             value: value.into(),
-            source: StoredValue::new(source),
+            source: Some(StoredValue::new(source)),
+        }
+    }
+
+    /// A query that is never fetched again.
+    #[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "the server's"))]
+    pub(crate) fn settled(value: ArcAsyncDerived<Result<T>>) -> Self {
+        Self {
+            value: value.into(),
+            source: None,
         }
     }
 }

@@ -1,10 +1,6 @@
 //! Contexts on the server: members run in-process, once per request.
 
-use super::{
-    Context, Global, Member, Query,
-    query::Source,
-    wire::{Bundle, FIRST_SLOT, Payload},
-};
+use super::{Context, Global, Member, Query, wire::FIRST_SLOT};
 use crate::{
     Error, Result,
     call::{Call, server as call},
@@ -19,12 +15,11 @@ use hydration_context::SerializedDataId;
 use leptos::reactive::{
     computed::{ArcAsyncDerived, ScopedFuture},
     owner::Owner,
-    signal::ArcRwSignal,
 };
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde::{Serialize, Serializer};
 use std::{
     any::Any,
+    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -63,61 +58,84 @@ fn run<M: call::Body + Default>(timeout: Duration) -> BoxFuture<'static, Arc<dyn
 
 /// What a member ended in: typed for those who read it here, JSON for the wire.
 trait Outcome: Any + Send + Sync {
-    fn encode(&self) -> Result<Box<RawValue>>;
+    /// Writes the value, or returns the error that stands in its place.
+    fn write(&self, text: &mut Vec<u8>) -> Result<()>;
 }
 
 impl<T: Serialize + Send + Sync + 'static> Outcome for Result<T> {
-    fn encode(&self) -> Result<Box<RawValue>> {
+    fn write(&self, text: &mut Vec<u8>) -> Result<()> {
         match self {
-            Ok(value) => Ok(to_raw_value(value)?),
+            Ok(value) => Ok(serde_json::to_writer(text, value)?),
             Err(error) => Err(error.clone()),
         }
     }
 }
 
-/// The members of a context, about to run.
-pub(crate) struct Members(Vec<&'static Registration>);
+/// The members of each context, by its name.
+#[derive(Default)]
+pub(crate) struct Contexts(HashMap<&'static str, Members>);
 
-impl Members {
-    /// Finds the members of a context among all; `None` where there is none.
-    pub(crate) fn of(context: &str, all: &[&'static Registration]) -> Option<Self> {
-        let members: Vec<_> = all
-            .iter()
-            .copied()
-            .filter(|member| member.context == context)
-            .collect();
+/// The members of one context, in the order of their names.
+pub(crate) type Members = Vec<&'static Registration>;
+
+impl Contexts {
+    pub(crate) fn new(members: impl IntoIterator<Item = &'static Registration>) -> Self {
         // The global context exists also where it is empty
-        (!members.is_empty() || context == Global::NAME).then_some(Self(members))
+        let mut contexts = HashMap::from([(Global::NAME, Members::new())]);
+        for member in members {
+            contexts.entry(member.context).or_default().push(member);
+        }
+        for members in contexts.values_mut() {
+            members.sort_unstable_by_key(|member| member.name);
+        }
+        Self(contexts)
     }
 
-    /// Runs all of them, concurrently, each for at most `timeout`.
-    pub(crate) async fn run(self, timeout: Duration) -> Outcomes {
-        let members = self.0.iter();
-        Outcomes(
-            join_all(members.map(async |member| (member.name, (member.run)(timeout).await))).await,
-        )
+    /// Returns the members of a context; `None` where there is no such context.
+    pub(crate) fn members(&self, context: &str) -> Option<&Members> {
+        self.0.get(context)
     }
 }
 
+/// Runs members concurrently, each for at most `timeout`.
+pub(crate) async fn run_all(members: &Members, timeout: Duration) -> Outcomes {
+    let members = members.iter();
+    Outcomes(join_all(members.map(async |member| (member.name, (member.run)(timeout).await))).await)
+}
+
 /// What the members of a bundle ended in, by name.
+#[derive(Default)]
 pub(crate) struct Outcomes(Vec<(&'static str, Arc<dyn Outcome>)>);
 
 impl Outcomes {
-    fn bundle(&self) -> Bundle {
-        let mut bundle = Bundle::default();
+    /// Writes the bundle: `{"data":{..},"errors"?:{..}}`.
+    pub(crate) fn write(&self, text: &mut Vec<u8>) -> Result<()> {
+        let mut errors = Vec::new();
+        text.extend_from_slice(b"{\"data\":{");
+        let mut separator = "";
         for (name, outcome) in &self.0 {
-            let (part, value) = match outcome.encode() {
-                Ok(value) => (&mut bundle.data, value),
-                Err(error) => (&mut bundle.errors, to_raw_value(&error).unwrap_or_default()),
-            };
-            part.push(name, value);
+            let before = text.len();
+            // The name is an identifier: nothing in it is escaped
+            for part in [separator, "\"", name, "\":"] {
+                text.extend_from_slice(part.as_bytes());
+            }
+            match outcome.write(text) {
+                Ok(()) => separator = ",",
+                Err(error) => {
+                    // Part of a value may be there that could not be written to its end
+                    text.truncate(before);
+                    errors.push((name, error));
+                }
+            }
         }
-        bundle
-    }
-
-    /// Writes the bundle as JSON.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        call::encode(&self.bundle())
+        text.push(b'}');
+        if !errors.is_empty() {
+            text.extend_from_slice(b",\"errors\":");
+            let errors = errors.iter().map(|(name, error)| (name, error));
+            serde_json::Serializer::new(&mut *text).collect_map(errors)?;
+        }
+        text.push(b'}');
+        Ok(())
     }
 }
 
@@ -128,9 +146,32 @@ pub(crate) struct Bundles {
 }
 
 /// Members that run, or have run, for a page: each one can be waited for by many.
-struct Running(Vec<(&'static str, SharedOutcome)>);
+struct Running(Vec<(&'static str, Run)>);
 
-type SharedOutcome = Shared<BoxFuture<'static, Arc<dyn Outcome>>>;
+/// One of them.
+#[derive(Clone)]
+enum Run {
+    Ended(Arc<dyn Outcome>),
+    UnderWay(Shared<ScopedFuture<BoxFuture<'static, Arc<dyn Outcome>>>>),
+}
+
+impl Run {
+    /// Starts a member. Most have their answer at once: waiting for it would cost more.
+    fn start(member: &Registration, timeout: Duration) -> Self {
+        let mut run = (member.run)(timeout);
+        match run.as_mut().now_or_never() {
+            Some(outcome) => Self::Ended(outcome),
+            None => Self::UnderWay(ScopedFuture::new_untracked(run).shared()),
+        }
+    }
+
+    async fn outcome(self) -> Arc<dyn Outcome> {
+        match self {
+            Self::Ended(outcome) => outcome,
+            Self::UnderWay(run) => run.await,
+        }
+    }
+}
 
 /// Runs the members of the global context for a page, and puts their answers into it.
 ///
@@ -140,7 +181,7 @@ pub(crate) fn start_global(scope: &Scope, site: &Site) {
     let Some(shared_context) = Owner::current_shared_context() else {
         return;
     };
-    let Some(Members(members)) = Members::of(Global::NAME, &site.context_members) else {
+    let Some(members) = site.contexts.members(Global::NAME) else {
         return;
     };
     if members.is_empty() {
@@ -148,68 +189,54 @@ pub(crate) fn start_global(scope: &Scope, site: &Site) {
     }
     let running: Vec<_> = members
         .iter()
-        .map(|member| (member.name, (member.run)(site.request_timeout).shared()))
+        .map(|member| (member.name, Run::start(member, site.request_timeout)))
         .collect();
     let all = running.clone();
-    let mut ended = Box::pin(ScopedFuture::new_untracked(async move {
-        Outcomes(
-            join_all(
-                all.into_iter()
-                    .map(async |(name, member)| (name, member.await)),
-            )
-            .await,
-        )
-    }));
-    // Most members have their answer at once: a task would cost more than they do
-    let ended = match ended.as_mut().now_or_never() {
-        Some(outcomes) => Either::Left(ready(Ok(outcomes))),
-        None => Either::Right(tokio::spawn(ended)),
-    };
     // `start_global` is called once for each scope
     let _ = scope.bundles().global.set(Running(running));
+    let mut ended = Box::pin(async move {
+        let all = all.into_iter();
+        Outcomes(join_all(all.map(async |(name, run)| (name, run.outcome().await))).await)
+    });
+    let ended = match ended.as_mut().now_or_never() {
+        Some(outcomes) => Either::Left(ready(outcomes)),
+        None => Either::Right(tokio::spawn(ended).map(|ended| ended.unwrap_or_default())),
+    };
     shared_context.write_async(
         SerializedDataId::new(FIRST_SLOT),
-        Box::pin(async move {
-            let bundle = ended
-                .await
-                .map(|outcomes| outcomes.bundle())
-                .unwrap_or_default();
-            let payload = Payload {
-                instance: Global::NAME.to_owned(),
-                bundle,
-            };
-            serde_json::to_string(&payload).unwrap_or_default()
-        }),
+        Box::pin(ended.map(|outcomes| payload(Global::NAME, &outcomes).unwrap_or_default())),
     );
+}
+
+/// What the page carries of an instance: `{"instance":"global","bundle":{..}}`.
+fn payload(instance: &str, outcomes: &Outcomes) -> Result<String> {
+    let mut text = call::buffer();
+    text.extend_from_slice(b"{\"instance\":");
+    serde_json::to_writer(&mut text, instance)?;
+    text.extend_from_slice(b",\"bundle\":");
+    outcomes.write(&mut text)?;
+    text.push(b'}');
+    Ok(String::from_utf8(text)?)
 }
 
 /// Returns the query of a member for the page that is being rendered.
 ///
 /// Outside of one, as when Leptos asks the application for its routes, it never has a value.
 pub fn query<M: Member>() -> Query<M::Output> {
-    let running = Scope::with(|scope| {
+    let run = Scope::with(|scope| {
         let Running(members) = scope.bundles().global.get()?;
+        let mut members = members.iter();
         members
-            .iter()
             .find(|(name, _)| *name == M::NAME)
-            .map(|(_, running)| running.clone())
+            .map(|(_, run)| run.clone())
     });
-    match running.flatten() {
-        Some(running) => settled(ArcAsyncDerived::new(move || {
-            running.clone().map(|outcome| typed::<M>(&outcome))
-        })),
-        None => settled(ArcAsyncDerived::new(pending)),
-    }
-}
-
-/// A query that is never fetched again.
-fn settled<T: Send + Sync + 'static>(value: ArcAsyncDerived<Result<T>>) -> Query<T> {
-    let source = Source {
-        fetching: ArcRwSignal::new(false),
-        error: ArcRwSignal::new(None),
-        refetch: Arc::new(|| {}),
+    let value = match run.flatten() {
+        Some(run) => {
+            ArcAsyncDerived::new(move || run.clone().outcome().map(|outcome| typed::<M>(&outcome)))
+        }
+        None => ArcAsyncDerived::new(pending),
     };
-    Query::new(value, source)
+    Query::settled(value)
 }
 
 /// Takes the answer of `M` out of its outcome, where it was put with that very type.

@@ -2,13 +2,13 @@
 //! `Deserialize` for each of them would be several kilobytes of WebAssembly.
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::{Error, value::RawValue};
 use std::fmt;
 
-/// An object whose values are still JSON, in the order in which they were put in.
+/// An object whose values are still JSON.
 ///
 /// There are a handful of them: a list finds one as fast as a tree would, and is a tenth of its
 /// code in the browser.
@@ -16,15 +16,6 @@ use std::fmt;
 pub(crate) struct Entries(Vec<(String, Box<RawValue>)>);
 
 impl Entries {
-    /// Adds an entry; its name must not be there yet.
-    #[cfg_attr(
-        not(feature = "ssr"),
-        expect(dead_code, reason = "written by the server only")
-    )]
-    pub(crate) fn push(&mut self, name: &str, value: Box<RawValue>) {
-        self.0.push((name.to_owned(), value));
-    }
-
     /// Takes out the entry of a name.
     pub(crate) fn take(&mut self, name: &str) -> Option<Box<RawValue>> {
         let index = self.0.iter().position(|(entry, _)| entry == name)?;
@@ -35,16 +26,6 @@ impl Entries {
     pub(crate) fn take_text(&mut self, name: &'static str) -> Result<String, Error> {
         let value = self.take(name).ok_or_else(|| Error::missing_field(name))?;
         serde_json::from_str(value.get())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Entries {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -77,14 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_keep_their_order_and_their_text() {
-        let text = r#"{"b":{"x":[1, 2]},"a":"é"}"#;
+    fn entries_are_taken_by_name_with_their_text() {
+        let text = r#"{"b":{"x":[1, 2]},"a":"é","c":1}"#;
         let mut entries: Entries = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&entries).unwrap(), text);
+        assert_eq!(entries.take("b").unwrap().get(), r#"{"x":[1, 2]}"#);
         assert_eq!(entries.take_text("a").unwrap(), "é");
         assert!(entries.take("a").is_none());
-        assert!(entries.take_text("b").is_err());
-        assert!(entries.take("c").is_none() && entries.is_empty());
+        assert!(entries.take_text("c").is_err());
         assert!(serde_json::from_str::<Entries>("[1]").is_err());
     }
 }

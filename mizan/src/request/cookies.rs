@@ -10,7 +10,9 @@ pub struct Cookies(());
 
 /// Returns the cookies of the current request.
 ///
-/// Outside a request there are none, and setting one does nothing.
+/// Outside a request there are none, and setting one does nothing. A member of a context may set
+/// them too: they reach the browser with the page, unless the page's first byte was sent before
+/// the member got that far, or with the bundle that it fetches.
 ///
 /// # Example
 ///
@@ -99,6 +101,10 @@ fn answered(name: &str) -> Option<Cookie<'static>> {
 /// send two (RFC 6265, section 4.1.1).
 fn write(cookie: &Cookie<'static>) {
     let Ok(value) = HeaderValue::from_str(&cookie.encoded().to_string()) else {
+        tracing::error!(
+            name = cookie.name(),
+            "the cookie's name, path or domain can't be in a header"
+        );
         return;
     };
     let Some(options) = use_context::<ResponseOptions>() else {

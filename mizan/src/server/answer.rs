@@ -5,8 +5,9 @@ use crate::{Code, Error, call::wire::JSON, error::ErrorEnvelope};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
+use leptos_axum::ResponseOptions;
 use std::sync::LazyLock;
 
 /// What every answer carries, put together once.
@@ -39,6 +40,27 @@ pub(super) fn error(error: &Error) -> Response<Body> {
             .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+/// Adds what a body said about its answer, as far as it is wanted: cookies, a redirect, headers
+/// of its own.
+pub(super) fn extend(
+    response: &mut Response<Body>,
+    options: &ResponseOptions,
+    wanted: impl Fn(&HeaderName) -> bool,
+) {
+    let Ok(mut parts) = options.0.write() else {
+        return;
+    };
+    let headers = std::mem::take(&mut parts.headers);
+    for (name, value) in headers.iter().filter(|(name, _)| wanted(name)) {
+        // Several cookies; every other header has one value
+        if *name == header::SET_COOKIE {
+            response.headers_mut().append(name, value.clone());
+        } else {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
 }
 
 /// The answer under `/api/mizan` where there is nothing.

@@ -67,7 +67,7 @@ async fn handle(
         Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
         Err(_) => Err(Error::unavailable("the request took too long")),
     };
-    let failed = result.is_err();
+    let (failed, is_form) = (result.is_err(), form.is_some());
     let mut response = match form {
         Some(form) => form.answer(function, result),
         None => match result {
@@ -75,7 +75,12 @@ async fn handle(
             Err(error) => answer::error(&error),
         },
     };
-    extend(&mut response, &options, failed);
+    answer::extend(&mut response, &options, |name| {
+        // A call that failed goes nowhere, or its error would be seen by nobody
+        let goes_somewhere = *name == header::LOCATION || name.as_str() == REDIRECT_HEADER;
+        let for_the_router = name.as_str() == REDIRECT_HEADER && is_form;
+        !(failed && goes_somewhere || for_the_router)
+    });
     response
 }
 
@@ -197,30 +202,4 @@ fn without_error(page: &str) -> String {
 fn on_this_site(url: &str) -> Option<&str> {
     let path = url.strip_prefix(ANY_ORIGIN)?;
     (path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")).then_some(path)
-}
-
-/// Adds what the body said about the response: cookies, a redirect, headers of its own.
-fn extend(response: &mut Response<Body>, options: &ResponseOptions, failed: bool) {
-    let Ok(mut parts) = options.0.write() else {
-        return;
-    };
-    let headers = std::mem::take(&mut parts.headers);
-    if headers.is_empty() {
-        return;
-    }
-    let redirected_form = response.status() == StatusCode::SEE_OTHER;
-    for (name, value) in &headers {
-        match *name {
-            // Several cookies; every other header has one value
-            header::SET_COOKIE => {
-                response.headers_mut().append(name, value.clone());
-            }
-            // A call that failed goes nowhere, or its error would be seen by nobody
-            header::LOCATION if failed => {}
-            _ if name.as_str() == REDIRECT_HEADER && (failed || redirected_form) => {}
-            _ => {
-                response.headers_mut().insert(name, value.clone());
-            }
-        }
-    }
 }

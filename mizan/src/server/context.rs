@@ -3,8 +3,8 @@
 use super::{Site, answer};
 use crate::{
     Error, Result,
-    call::server::{MOST_NAMED, shorten},
-    context::server::Members,
+    call::server::{MOST_NAMED, buffer, shorten},
+    context::server::run_all,
     request::Scope,
 };
 use axum::{
@@ -28,28 +28,37 @@ pub(super) fn route(site: &Arc<Site>) -> MethodRouter {
 async fn handle(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
-    match read(site, parts).await {
+    let options = ResponseOptions::default();
+    let mut response = match read(site, parts, options.clone()).await {
         Ok(body) => answer(body, asked.as_ref()),
         Err(error) => answer::error(&error),
-    }
+    };
+    answer::extend(&mut response, &options, |name| *name == header::SET_COOKIE);
+    response
 }
 
-async fn read(site: Arc<Site>, parts: http::request::Parts) -> Result<Vec<u8>> {
+async fn read(
+    site: Arc<Site>,
+    parts: http::request::Parts,
+    options: ResponseOptions,
+) -> Result<Vec<u8>> {
     // The last segment as it is: no name of a context has a letter that would be escaped
     let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
-    let members = Members::of(context, &site.context_members)
+    let members = site
+        .contexts
+        .members(context)
         .ok_or_else(|| Error::not_found("there is no such context"))?;
     no_parameters(&parts.uri)?;
-    let timeout = site.request_timeout;
-    let scope = Scope::new(site);
-    super::call::in_owner(move || {
+    let scope = Scope::new(Arc::clone(&site));
+    let outcomes = super::call::in_owner(|| {
         provide_context(scope);
         provide_context(parts);
-        provide_context(ResponseOptions::default());
-        members.run(timeout)
-    })
-    .await
-    .encode()
+        provide_context(options);
+        run_all(members, site.request_timeout)
+    });
+    let mut text = buffer();
+    outcomes.await.write(&mut text)?;
+    Ok(text)
 }
 
 /// The global context has no parameters; everything in the query is unknown.

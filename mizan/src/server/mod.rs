@@ -23,9 +23,12 @@ pub use crate::registry::RegistryError;
 pub use security::ContentSecurityPolicy;
 pub use serve::{Serve, serve};
 
-use crate::{call::wire::PREFIX, registry::Registry, request::StateMap};
+use crate::{call::wire::PREFIX, context::server::Contexts, registry::Registry, request::StateMap};
 use axum::{Router, routing::get};
-use leptos::{IntoView, config::LeptosOptions};
+use leptos::{
+    IntoView,
+    config::{Env, LeptosOptions},
+};
 use std::{sync::Arc, time::Duration};
 
 /// Builds the server of an application.
@@ -68,7 +71,7 @@ pub(crate) struct Site {
     pub(crate) body_limit: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) content_security_policy: ContentSecurityPolicy,
-    pub(crate) context_members: Vec<&'static crate::context::server::Registration>,
+    pub(crate) contexts: Contexts,
 }
 
 impl Mizan {
@@ -81,7 +84,7 @@ impl Mizan {
                 body_limit: 1024 * 1024,
                 request_timeout: Duration::from_secs(30),
                 content_security_policy: ContentSecurityPolicy::default(),
-                context_members: Vec::new(),
+                contexts: Contexts::default(),
             },
         }
     }
@@ -170,7 +173,15 @@ impl Mizan {
 
     fn endpoints(mut self) -> Result<(Router, Arc<Site>), RegistryError> {
         let registry = Registry::collect()?;
-        self.site.context_members = registry.members;
+        let options = &self.site.options;
+        if options.env == Env::DEV && !options.site_addr.ip().is_loopback() {
+            tracing::warn!(
+                addr = %options.site_addr,
+                "in development, cookies are not `Secure` and pages may open any socket: \
+                 set LEPTOS_ENV=PROD where others can reach the server"
+            );
+        }
+        self.site.contexts = Contexts::new(registry.members);
         let site = Arc::new(self.site);
         let mut router = Router::new();
         for function in registry.functions {

@@ -42,7 +42,7 @@ where
     };
     let not_found = leptos_axum::render_app_async_with_context(prepare.clone(), document.clone());
     let assets = Assets::new(&options);
-    let fallback = move |State(_): State<LeptosOptions>, request: Request| {
+    let fallback = move |request: Request| {
         let (assets, not_found) = (assets.clone(), not_found.clone());
         async move {
             if !matches!(*request.method(), Method::GET | Method::HEAD) {

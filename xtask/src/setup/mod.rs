@@ -5,6 +5,7 @@ mod wasm_std;
 use crate::{
     process::{Result, cargo, is_installed, output, program, root, run as run_program, succeeds},
     steps::step,
+    test::postgres,
 };
 use std::{
     fs,
@@ -61,6 +62,13 @@ const TOOLS: &[Tool] = &[
         is_there: || Ok(is_installed("chromium") && is_installed("chromedriver")),
         install: install_chromium,
         by_hand: "`apt-get install chromium chromium-driver` as root",
+    },
+    Tool {
+        name: "PostgreSQL",
+        for_tests: true,
+        is_there: || Ok(postgres::is_there()),
+        install: || debian_install(&["postgresql"]),
+        by_hand: "`apt-get install postgresql` as root",
     },
     Tool {
         name: "Playwright",

@@ -61,9 +61,9 @@ const HANDSHAKE: Duration = Duration::from_millis(200);
 /// # }
 /// ```
 pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
-    Serve::new(app)
-        .run(TcpListener::bind(addr).await?, stop_signal())
-        .await
+    let listener = TcpListener::bind(addr).await?;
+    Serve::new(app).run(listener, stop_signal()).await;
+    Ok(())
 }
 
 /// Runs a router, with settings.
@@ -79,7 +79,8 @@ pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
 ///     .drain_delay(Duration::from_secs(5)) // as long as the load balancer takes to notice
 ///     .shutdown_timeout(Duration::from_secs(60))
 ///     .run(listener, async { tokio::signal::ctrl_c().await.unwrap_or(()) })
-///     .await
+///     .await;
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
@@ -123,14 +124,8 @@ impl Serve {
 
     /// Serves on `listener` until `stop` is ready, then drains and returns.
     ///
-    /// # Errors
-    ///
-    /// None at present: a connection that can't be accepted is logged and the next one tried.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()>,
-    ) -> io::Result<()> {
+    /// A connection that can't be accepted is logged, and the next one tried.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let draining = Draining::default();
         let app = self.app;
         let mut http = http1::Builder::new();
@@ -172,7 +167,6 @@ impl Serve {
         if ended.is_err() {
             tracing::warn!("some requests were still running and are cut off");
         }
-        Ok(())
     }
 }
 
@@ -267,7 +261,7 @@ impl Draining {
     }
 }
 
-/// `GET /api/mizan/health`: 200 when serving, 503 when draining.
+/// `GET /api/mizan/health`: 200 when serving, 503 when draining; only [`Serve`] tells which.
 pub(super) async fn health(draining: Option<Extension<IsDraining>>) -> Response<Body> {
     if draining.is_some() {
         return answer::error(&Error::unavailable("the server is about to stop"));
@@ -275,7 +269,7 @@ pub(super) async fn health(draining: Option<Extension<IsDraining>>) -> Response<
     answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec())
 }
 
-/// Ready on SIGTERM or Ctrl+C.
+/// Ready on SIGTERM or Ctrl+C. A second Ctrl+C ends the process at once: somebody is waiting.
 async fn stop_signal() {
     let interrupt = async {
         if let Err(error) = tokio::signal::ctrl_c().await {
@@ -302,4 +296,11 @@ async fn stop_signal() {
         () = interrupt => {}
         () = terminate => {}
     }
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            tracing::warn!("interrupted again: not waiting for what still runs");
+            // As a shell reports a process that SIGINT ended
+            std::process::exit(130);
+        }
+    });
 }

@@ -55,6 +55,22 @@ async fn early(stop: bool) -> Shorter {
     Ok(vec![None])
 }
 
+/// Attributes for callers and for the body.
+#[mizan::client(context = "global")]
+#[deprecated = "for a test"]
+#[must_use]
+#[expect(unused_variables, reason = "in the body")]
+async fn former() -> mizan::Result<u8> {
+    let unused = 1;
+    Ok(1)
+}
+
+#[cfg(unix)]
+#[mizan::client]
+async fn for_some() -> mizan::Result<u8> {
+    Ok(1)
+}
+
 fn main() {
     assert_eq!(inner::Renamed::NAME, "f");
     assert_eq!(inner::Renamed::ARGUMENTS, ["text", "list", "type"]);
