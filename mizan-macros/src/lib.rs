@@ -25,7 +25,7 @@ use proc_macro::TokenStream;
 /// (`#[serde(default)]`) go to the field of the argument struct.
 ///
 /// Documentation, `#[deprecated]` and `#[must_use]` go to the function that is called, other
-/// attributes to the body, and lint levels to both; `#[cfg]` stands above this one.
+/// attributes to the body, and lint levels to both.
 ///
 /// See the documentation of the `mizan` crate for examples.
 #[proc_macro_attribute]

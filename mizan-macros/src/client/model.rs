@@ -45,7 +45,7 @@ impl Function {
         let arguments = arguments(&mut item, &mut errors);
         let output = output(&item, &mut errors);
         check_options(&options, &item, &mut errors);
-        let attributes = attributes(&mut item.attrs, &mut errors);
+        let attributes = attributes_for_callers(&mut item.attrs);
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
@@ -206,19 +206,10 @@ fn output(item: &ItemFn, errors: &mut Errors) -> Type {
 }
 
 /// Takes off the function what is about calling it; what stays is about its body.
-fn attributes(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Vec<Attribute> {
+fn attributes_for_callers(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
     let is = |attribute: &Attribute, names: &[&str]| {
         names.iter().any(|name| attribute.path().is_ident(name))
     };
-    for attribute in attributes
-        .iter()
-        .filter(|one| is(one, &["cfg", "cfg_attr"]))
-    {
-        errors.at(
-            attribute,
-            "write this above `#[mizan::client]`, so that it is about everything that is generated",
-        );
-    }
     let for_callers = ["doc", "deprecated", "must_use"];
     // A lint that is expected is expected once: in the body
     let for_both = ["allow", "warn", "deny", "forbid"];

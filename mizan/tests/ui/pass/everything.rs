@@ -65,8 +65,8 @@ async fn former() -> mizan::Result<u8> {
     Ok(1)
 }
 
-#[cfg(unix)]
 #[mizan::client]
+#[cfg(unix)]
 async fn for_some() -> mizan::Result<u8> {
     Ok(1)
 }
