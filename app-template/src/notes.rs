@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 mizan::server! {
+    use crate::visitor;
     use mizan::Error;
     use sqlx::AnyPool;
 
@@ -42,7 +43,7 @@ pub async fn latest_notes() -> mizan::Result<Vec<Note>> {
 /// Puts a note on the wall, in the name that the visitor gave.
 #[mizan::client(input = PostUrl)]
 pub async fn add_note(text: String) -> mizan::Result<()> {
-    let author = mizan::cookies().get("name").ok_or_else(|| {
+    let author = visitor::name().ok_or_else(|| {
         Error::unauthorized("Introduce yourself first, so that we know whose note it is")
     })?;
     let text = text.trim();
@@ -53,6 +54,9 @@ pub async fn add_note(text: String) -> mizan::Result<()> {
     if letters > LONGEST {
         let message = format!("{letters} letters are too many: a note has up to {LONGEST}");
         return Err(Error::invalid_field("text", message));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid_field("text", "a NUL is no letter"));
     }
     let pool: AnyPool = mizan::state();
     sqlx::query("INSERT INTO notes (author, text) VALUES ($1, $2)")

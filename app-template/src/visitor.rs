@@ -3,8 +3,33 @@
 use serde::{Deserialize, Serialize};
 
 mizan::server! {
+    use mizan::cookie::{Cookie, time::Duration};
+
     /// How long a name is remembered, in days.
     const REMEMBERED: i64 = 365;
+
+    /// How many letters a name may have.
+    const LONGEST: usize = 40;
+
+    /// The name that the visitor gave.
+    pub(crate) fn name() -> Option<String> {
+        // Anybody can write a cookie
+        mizan::cookies().get("name").filter(|name| checked(name).is_ok())
+    }
+
+    fn checked(name: &str) -> Result<&str, String> {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err("tell us what to call you".to_owned());
+        }
+        if name.chars().count() > LONGEST {
+            return Err(format!("that is more than {LONGEST} letters"));
+        }
+        if name.contains(char::is_control) {
+            return Err("that has letters that nobody can see".to_owned());
+        }
+        Ok(name)
+    }
 }
 
 /// The visitor, as the whole page knows them.
@@ -18,29 +43,15 @@ pub struct Visitor {
 /// the server sends. The browser does not ask for it again.
 #[mizan::client(context = "global")]
 pub async fn current_visitor() -> mizan::Result<Visitor> {
-    Ok(Visitor {
-        name: mizan::cookies().get("name"),
-    })
+    Ok(Visitor { name: name() })
 }
 
 /// `input = PostUrl`: the endpoint also takes a plain HTML form, so this works without JavaScript.
 #[mizan::client(input = PostUrl)]
 pub async fn introduce(name: String) -> mizan::Result<Visitor> {
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(mizan::Error::invalid_field(
-            "name",
-            "tell us what to call you",
-        ));
-    }
-    if name.chars().count() > 40 {
-        return Err(mizan::Error::invalid_field(
-            "name",
-            "that is more than 40 letters",
-        ));
-    }
-    let cookie = cookie_of(name);
-    mizan::cookies().set(cookie);
+    let name = checked(&name).map_err(|why| mizan::Error::invalid_field("name", why))?;
+    let cookie = Cookie::build(("name", name.to_owned())).max_age(Duration::days(REMEMBERED));
+    mizan::cookies().set(cookie.build());
     Ok(Visitor {
         name: Some(name.to_owned()),
     })
@@ -51,11 +62,4 @@ pub async fn introduce(name: String) -> mizan::Result<Visitor> {
 pub async fn leave() -> mizan::Result<()> {
     mizan::cookies().remove("name");
     Ok(())
-}
-
-mizan::server! {
-    fn cookie_of(name: &str) -> mizan::cookie::Cookie<'static> {
-        use mizan::cookie::{Cookie, time::Duration};
-        Cookie::build(("name", name.to_owned())).max_age(Duration::days(REMEMBERED)).build()
-    }
 }

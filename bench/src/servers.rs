@@ -2,8 +2,8 @@
 //!
 //! What Mizan does by itself the others are given as the usual layers: the security headers, the
 //! timeout, the body limit of calls, the Content Security Policy of pages. What Mizan does
-//! beyond that (a span for each call, catching panics, refusing unknown arguments) they are
-//! spared.
+//! beyond that (catching panics, refusing unknown arguments, the look whether a call's span is
+//! wanted) they are spared.
 
 use axum::{
     Json, Router,

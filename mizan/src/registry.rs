@@ -54,22 +54,28 @@ impl Registry {
                 )
             })
             .collect();
-        if !mistakes.is_empty() {
-            return Err(RegistryError { mistakes });
-        }
+        RegistryError::unless_empty(mistakes)?;
         let functions = by_name.into_values().flatten().collect();
         let members = members.into_iter().collect();
         Ok(Self { functions, members })
     }
 }
 
-/// What is wrong with the program's functions as a whole: everything at once.
+/// What is wrong with the program as a whole: everything at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryError {
     mistakes: Vec<String>,
 }
 
 impl RegistryError {
+    pub(crate) fn unless_empty(mistakes: Vec<String>) -> Result<(), Self> {
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { mistakes })
+        }
+    }
+
     /// One sentence for each mistake.
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes

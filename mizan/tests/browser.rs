@@ -313,3 +313,24 @@ async fn a_redirect_is_followed_by_the_router() {
     echo(String::new()).await.unwrap();
     assert_eq!(GONE.with(std::cell::RefCell::take), ["/next"]);
 }
+
+#[wasm_bindgen_test]
+async fn a_value_that_is_written_before_the_first_answer_does_no_harm() {
+    page_has_nothing();
+    server(
+        r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"fetched\",\"number\":1}}", {}, 30]]"#,
+    );
+    let (element, _mounted) = mount(|| {
+        let (greeting, number) = (use_greeting(), use_number());
+        greeting.update(|_| unreachable!("there is nothing to change"));
+        number.set(7);
+        view! {
+            <Suspense fallback=|| "…">
+                <p>{move || Suspend::new(async move { greeting.await.ok() })}</p>
+                <p>{move || Suspend::new(async move { number.await.ok() })}</p>
+            </Suspense>
+        }
+    });
+    sleep(80).await;
+    assert_eq!(element.inner_text().trim().replace('\n', ""), "fetched1");
+}

@@ -391,6 +391,14 @@ async fn bad_input_gets_the_right_code_and_names_the_field() {
             "left",
         ),
         (
+            "a nested field twice",
+            "mirror",
+            b"{\"value\":{\"integer\":1,\"integer\":2}}",
+            422,
+            "VALIDATION_ERROR",
+            "value.integer",
+        ),
+        (
             "a fraction",
             "add",
             b"{\"left\":1,\"right\":1.5}",

@@ -20,6 +20,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use support::{get, options, send};
+use tower::ServiceExt;
 
 /// How often each member ran for one server.
 #[derive(Clone, Default)]
@@ -70,6 +71,28 @@ async fn cookie() -> mizan::Result<Option<String>> {
     Ok(mizan::cookies().get("who"))
 }
 
+/// A value whose own code panics.
+#[derive(Clone, serde::Deserialize)]
+struct Armed;
+
+impl serde::Serialize for Armed {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("a secret panic text")
+    }
+}
+
+#[mizan::client(context = "global")]
+async fn trap() -> mizan::Result<Armed> {
+    mizan::cookies().set(("seen", "yes"));
+    Ok(Armed)
+}
+
+/// One of Leptos's own.
+#[server(endpoint = "of_leptos")]
+async fn of_leptos() -> Result<u8, ServerFnError> {
+    Ok(1)
+}
+
 #[mizan::client]
 async fn plain(fail: bool) -> mizan::Result<String> {
     if fail {
@@ -90,6 +113,7 @@ fn App() -> impl IntoView {
                 <Route path=path!("/bare") view=|| "bare"/>
                 <Route path=path!("/panic") view=Panics/>
                 <Route path=path!("/endless") view=Endless ssr=SsrMode::Async/>
+                <Route path=path!("/stream") view=EndlessStream/>
             </Routes>
         </Routed>
     }
@@ -150,6 +174,11 @@ fn Panics() -> impl IntoView {
         use_context::<http::request::Parts>().is_none_or(|parts| parts.uri.path() != "/panic"),
         "a secret"
     );
+}
+
+#[component]
+fn EndlessStream() -> impl IntoView {
+    view! { <p>"the beginning"</p><Endless/> }
 }
 
 #[component]
@@ -331,7 +360,24 @@ async fn the_context_is_read_in_one_request() {
         body["errors"]["broken"]["message"],
         "something went wrong on the server"
     );
+    assert_eq!(body["errors"]["trap"]["code"], "INTERNAL_ERROR");
     assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
+    assert!(answer.header(header::SET_COOKIE).starts_with("seen=yes"));
+}
+
+#[tokio::test]
+async fn the_router_merges_with_the_applications_own() {
+    use axum::{extract::State, routing::get as get_route};
+    let own: Router = Router::new()
+        .route(
+            "/own",
+            get_route(async |State(number): State<u8>| number.to_string()),
+        )
+        .with_state(7);
+    let app = site().0.merge(own);
+    assert_eq!(get(&app, "/own").await.text, "7");
+    assert_eq!(get(&app, "/").await.status, StatusCode::OK);
+    assert_eq!(get(&app, "/nowhere").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -498,6 +544,65 @@ async fn a_page_that_panics_or_never_ends_is_answered() {
         StatusCode::OK,
         "the server lives"
     );
+    let request = Request::get("/stream").body(Body::empty()).unwrap();
+    let streamed = app.oneshot(request).await.unwrap();
+    assert_eq!(streamed.status(), StatusCode::OK);
+    let ended = axum::body::to_bytes(streamed.into_body(), usize::MAX).await;
+    assert!(ended.is_err(), "a page that has begun is broken off");
+}
+
+#[tokio::test]
+async fn a_server_function_of_leptos_leaves_the_pages_alone() {
+    let (app, _) = site();
+    let page = Request::get("/")
+        .header(header::COOKIE, "who=page")
+        .body(Body::empty())
+        .unwrap();
+    let function = Request::post("/api/of_leptos")
+        .header(header::COOKIE, "who=function")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::empty())
+        .unwrap();
+    // On one thread: the call arrives while the page waits for its slow member
+    let (page, function) = tokio::join!(send(&app, page), send(&app, function));
+    assert_eq!(
+        (function.status, function.text.as_str()),
+        (StatusCode::OK, "1")
+    );
+    assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], "page");
+    assert_eq!(
+        page.text
+            .matches("__RESOLVED_RESOURCES[1073741824]")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn pages_that_would_be_everybodys_are_refused() {
+    let broken = mizan::server::ContentSecurityPolicy::default().allow("img-src", "a\nb");
+    let error = Mizan::new(options())
+        .provide(Runs::default())
+        .content_security_policy(broken)
+        .try_router(StaticApp, shell)
+        .unwrap_err();
+    let mistakes = error.mistakes();
+    assert!(
+        mistakes[0].contains("/static") && mistakes[1].contains("img-src"),
+        "{mistakes:?}"
+    );
+}
+
+#[component]
+fn StaticApp() -> impl IntoView {
+    let mode = SsrMode::Static(leptos_router::static_routes::StaticRoute::new());
+    view! {
+        <Routed>
+            <Routes fallback=|| "nothing">
+                <Route path=path!("/static") view=|| "static" ssr=mode/>
+            </Routes>
+        </Routed>
+    }
 }
 
 #[tokio::test]

@@ -228,6 +228,56 @@ fn client(addr: SocketAddr, number: usize, answered: &AtomicUsize) -> Option<Str
     }
 }
 
+/// Where the process that is told to stop listens; set for that process alone.
+const ADDR: &str = "MIZAN_TEST_ADDR";
+
+/// Not a test by itself: what [`sigterm_under_load_loses_no_answer`] runs in a process of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_serves() {
+    if let Ok(addr) = std::env::var(ADDR) {
+        let app = Mizan::new(options()).api().expect("the functions fit");
+        let addr = addr.parse().expect("an address");
+        mizan::serve(app, addr).await.expect("it listens");
+    }
+}
+
+#[test]
+fn sigterm_under_load_loses_no_answer() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = free.local_addr().expect("it is bound");
+    drop(free);
+    let mut server = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "a_process_that_serves"])
+        .env(ADDR, addr.to_string())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let started = Instant::now();
+    while TcpStream::connect(addr).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it listens");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let answered = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|number| {
+            let answered = Arc::clone(&answered);
+            std::thread::spawn(move || client(addr, number, &answered))
+        })
+        .collect();
+    while answered.load(Ordering::Relaxed) < 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let told = std::process::Command::new("kill")
+        .args(["-TERM", &server.id().to_string()])
+        .status();
+    assert!(told.expect("kill is there").success());
+    for client in clients {
+        assert_eq!(client.join().expect("no panic"), None, "a lost answer");
+    }
+    let ended = server.wait().expect("it is ours");
+    assert!(ended.success(), "{ended}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_says_that_the_server_is_draining() {
     let server = start(|serve| serve.drain_delay(Duration::from_millis(800))).await;
@@ -278,7 +328,12 @@ async fn what_never_ends_is_cut_off() {
     server.stop.send(()).expect("it runs");
     server.ended.await.expect("no panic");
     assert!(told.elapsed() < Duration::from_secs(3));
-    drop(endless);
+    let cut_off = endless.await.expect("no panic");
+    assert!(cut_off.is_err(), "{cut_off:?}");
+    assert!(
+        told.elapsed() < Duration::from_secs(3),
+        "the request has ended with the server"
+    );
 }
 
 /// With Nagle's algorithm the second piece waits until the client acknowledges the first one,

@@ -179,7 +179,19 @@ fn wasm() -> Result {
         )
         .env("CHROMEDRIVER", "/usr/bin/chromedriver")
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
-    run_program(&mut command)
+    run_program(&mut command)?;
+    // What Trunk builds of the starter
+    run_program(&mut plain(&[
+        "build",
+        "-p",
+        "app-template",
+        "--bin",
+        "csr",
+        "--features",
+        "csr",
+        "--target",
+        WASM,
+    ]))
 }
 
 fn package() -> Result {

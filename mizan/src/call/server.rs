@@ -67,7 +67,8 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no text")
 }
 
-fn log(function: &'static str, error: &Error) {
+/// Logs the cause of an internal error, once for each error.
+pub(crate) fn log(function: &'static str, error: &Error) {
     error.log_once(|cause, location| {
         let chain = std::iter::successors(cause.source(), |error| error.source());
         let sources = chain.map(|error| format!(": {error}")).collect::<String>();
@@ -135,9 +136,8 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
             Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS)?,
         };
         drop(body);
-        encode(&Answer {
-            result: call(arguments).await?,
-        })
+        let result = call(arguments).await?;
+        encode(&Answer { result }).inspect_err(|error| log(C::NAME, error))
     })
 }
 
@@ -227,14 +227,9 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
         let error = error.into_inner();
         let text = error.to_string();
         if let Some(name) = quoted(&text, "missing field `") {
-            let name = if path == "." {
-                name.to_owned()
-            } else {
-                shorten(&format!("{path}.{name}"))
-            };
-            fields.insert(name, vec!["is missing".to_owned()]);
+            fields.insert(joined(&path, name), vec!["is missing".to_owned()]);
         } else if let Some(name) = quoted(&text, "duplicate field `") {
-            fields.insert(name.to_owned(), vec!["is given twice".to_owned()]);
+            fields.insert(joined(&path, name), vec!["is given twice".to_owned()]);
         } else if error.classify() == Category::Data && !fields.contains_key(&path) {
             let text = text.split(" at line ").next().unwrap_or_default();
             fields.insert(shorten(&path), vec![shorten(text)]);
@@ -246,6 +241,15 @@ fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
 /// The name in backticks behind `prefix`, where a message of serde's begins like that.
 fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     text.strip_prefix(prefix)?.split('`').next()
+}
+
+/// The path of a field in the object at `path`, which is `.` for the arguments themselves.
+fn joined(path: &str, name: &str) -> String {
+    if path == "." {
+        name.to_owned()
+    } else {
+        shorten(&format!("{path}.{name}"))
+    }
 }
 
 /// Keeps what a caller sent from coming back at full length.
@@ -298,12 +302,7 @@ fn explain_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
         let text = error.into_inner().to_string();
         match quoted(&text, "missing field `") {
             Some(name) => {
-                let name = if path == "." {
-                    name.to_owned()
-                } else {
-                    format!("{path}.{name}")
-                };
-                fields.insert(shorten(&name), vec!["is missing".to_owned()]);
+                fields.insert(joined(&path, name), vec!["is missing".to_owned()]);
             }
             None if path == "." && fields.is_empty() => return Error::validation(shorten(&text)),
             None if path == "." => {}

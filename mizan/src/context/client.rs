@@ -306,10 +306,16 @@ where
     }
 
     fn put(&self, value: Result<T>) {
+        let waits = |value: &Option<Result<T>>| value.is_none();
+        let waits = self
+            .value
+            .try_read_untracked()
+            .is_some_and(|value| waits(&value));
         match lock(&self.first).take() {
             // The receiver lives as long as the value
-            Some(first) => drop(first.send(value)),
-            None => self.value.set(Some(value)),
+            Some(first) if waits => drop(first.send(value)),
+            // Somebody has set a value meanwhile, and nobody waits any longer
+            _ => self.value.set(Some(value)),
         }
     }
 }

@@ -92,11 +92,17 @@ impl<T: Send + Sync + 'static> Query<T> {
 
     /// Changes the value in place, if there is one.
     pub fn update(&self, change: impl FnOnce(&mut T)) {
-        leptos::prelude::Update::update(&self.value, |value| {
-            if let Some(Ok(value)) = value {
-                change(value);
-            }
-        });
+        // Writing would end the wait for a first answer, also where nothing is written
+        let has_value = self
+            .try_read_untracked()
+            .is_some_and(|value| matches!(*value, Some(Ok(_))));
+        if has_value {
+            leptos::prelude::Update::update(&self.value, |value| {
+                if let Some(Ok(value)) = value {
+                    change(value);
+                }
+            });
+        }
     }
 
     /// A query whose value is fetched, and can be fetched again.

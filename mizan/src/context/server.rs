@@ -20,6 +20,7 @@ use serde::{Serialize, Serializer};
 use std::{
     any::Any,
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -119,9 +120,14 @@ impl Outcomes {
             for part in [separator, "\"", name, "\":"] {
                 text.extend_from_slice(part.as_bytes());
             }
-            match outcome.write(text) {
+            // Writing runs the types' own serde code
+            let write = AssertUnwindSafe(|| outcome.write(text));
+            let written =
+                catch_unwind(write).unwrap_or_else(|panic| Err(call::panicked(name, &*panic)));
+            match written {
                 Ok(()) => separator = ",",
                 Err(error) => {
+                    call::log(name, &error);
                     // Part of a value may be there that could not be written to its end
                     text.truncate(before);
                     errors.push((name, error));
@@ -178,7 +184,11 @@ impl Run {
 /// What does not have its answer at once runs on in a task of its own, so that a slow member holds
 /// up only what reads it.
 pub(crate) fn start_global(scope: &Scope, site: &Site) {
-    let Some(shared_context) = Owner::current_shared_context() else {
+    // A page is rendered in an owner without a parent. Leptos prepares the endpoints of its own
+    // `#[server]` functions in the same way, below whatever page the thread held last: data
+    // written there would be another visitor's.
+    let page = Owner::current().filter(|owner| owner.parent().is_none());
+    let Some(shared_context) = page.and_then(|owner| owner.shared_context()) else {
         return;
     };
     let Some(members) = site.contexts.members(Global::NAME) else {

@@ -4,7 +4,7 @@
 /// form without JavaScript and during server rendering it is an HTTP redirect. While a page is
 /// streamed, its status and headers are already gone: redirect from a blocking resource there.
 ///
-/// A function that then fails goes nowhere, so that its error is seen.
+/// A call that then fails goes nowhere, so that its error is seen.
 ///
 /// `path` goes out as it is, but for letters that a header can't have, which are percent-encoded: where it comes from the request, check it, or a link to your site
 /// becomes a link to anyone's.

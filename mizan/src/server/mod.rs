@@ -106,8 +106,9 @@ impl Mizan {
         self
     }
 
-    /// Sets how long a call or a context may take, the arrival of its body included; 30 seconds
-    /// by default. What takes longer is dropped and answered 503.
+    /// Sets how long a call or a context may take, the arrival of its body included, and a page
+    /// from one piece to the next; 30 seconds by default. What takes longer is dropped, and
+    /// answered 503 where no answer has begun.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.site.request_timeout = timeout;
         self
@@ -148,7 +149,9 @@ impl Mizan {
     ///
     /// # Errors
     ///
-    /// When the program's functions don't fit together: two of one name, for instance.
+    /// When the program's functions don't fit together: two of one name, for instance. When a
+    /// page is `SsrMode::Static`, which would give everybody what one visitor sees, and when the
+    /// Content Security Policy has letters that a header can't have.
     pub fn try_router<AppView, ShellView>(
         self,
         app: impl Fn() -> AppView + Clone + Send + Sync + 'static,
@@ -159,7 +162,7 @@ impl Mizan {
         ShellView: IntoView + 'static,
     {
         let (api, site) = self.endpoints()?;
-        Ok(api.merge(page::router(site, app, shell)))
+        Ok(api.merge(page::router(site, app, shell)?))
     }
 
     /// Builds a router of the calls, the contexts and health alone, without pages or files.

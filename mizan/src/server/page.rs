@@ -1,7 +1,7 @@
 //! Pages: the application's routes rendered on the server, and the files beside them.
 
 use super::{
-    Site, answer,
+    RegistryError, Site, answer,
     asset::Assets,
     security::{self, Compiled},
 };
@@ -20,21 +20,34 @@ use leptos::{
     config::{Env, LeptosOptions},
     prelude::{provide_context, use_context},
 };
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_router::SsrMode;
 use std::{panic::AssertUnwindSafe, sync::Arc};
+use tower_http::timeout::TimeoutBody;
 
 /// The application's routes; everything else is a file, or the application's "not found".
 pub(super) fn router<AppView, ShellView>(
     site: Arc<Site>,
     app: impl Fn() -> AppView + Clone + Send + Sync + 'static,
     shell: impl Fn(LeptosOptions) -> ShellView + Clone + Send + Sync + 'static,
-) -> Router
+) -> Result<Router, RegistryError>
 where
     AppView: IntoView + 'static,
     ShellView: IntoView + 'static,
 {
     let options = site.options.clone();
     let routes = generate_route_list(app);
+    let is_static = |route: &&AxumRouteListing| matches!(route.mode(), SsrMode::Static(_));
+    let mut mistakes: Vec<_> = routes
+        .iter()
+        .filter(is_static)
+        .map(|route| {
+            let path = route.path();
+            format!("the page {path} is `SsrMode::Static`: everybody would get one visitor's data")
+        })
+        .collect();
+    mistakes.extend(site.content_security_policy.mistake());
+    RegistryError::unless_empty(mistakes)?;
     let prepare = prepare(Arc::clone(&site));
     let document = {
         let options = options.clone();
@@ -59,11 +72,11 @@ where
             page
         }
     };
-    Router::new()
+    Ok(Router::new()
         .leptos_routes_with_context(&options, routes, prepare, document)
         .fallback(fallback)
         .layer(from_fn_with_state(site, protect))
-        .with_state(options)
+        .with_state(options))
 }
 
 /// What is done in the page's owner before the application renders.
@@ -88,12 +101,16 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// What every page and file goes through: a bound on the time until its first byte, a panic that
-/// ends one answer and not the connection, and the headers that they share.
+/// What every page and file goes through: a bound on the time until its first byte and from one
+/// piece to the next, a panic that ends one answer and not the connection, and the headers that
+/// they share.
 async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
     let work = AssertUnwindSafe(next.run(request)).catch_unwind();
     let mut response = match tokio::time::timeout(site.request_timeout, work).await {
-        Ok(Ok(response)) => response,
+        // Nor may a piece of a streamed page take longer
+        Ok(Ok(response)) => {
+            response.map(|body| Body::new(TimeoutBody::new(site.request_timeout, body)))
+        }
         Ok(Err(panic)) => {
             let text = panic_text(&*panic);
             tracing::error!(panic = text, "rendering a page panicked");

@@ -97,6 +97,15 @@ impl ContentSecurityPolicy {
         self
     }
 
+    /// What is wrong with the policy, if something is.
+    pub(super) fn mistake(&self) -> Option<String> {
+        let directives = self.directives.iter().flatten();
+        directives
+            .map(|(name, sources)| format!("{name} {sources}"))
+            .find(|text| HeaderValue::from_str(text).is_err() || text.contains(';'))
+            .map(|text| format!("the Content Security Policy can't contain {text:?}"))
+    }
+
     /// Joins the directives, and takes them apart where the nonce belongs.
     pub(super) fn compile(&self) -> Option<Compiled> {
         let directives = self.directives.as_ref()?;
@@ -164,6 +173,15 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("object-src"), "{text}");
+    }
+
+    #[test]
+    fn what_a_header_cannot_carry_is_a_mistake() {
+        assert_eq!(ContentSecurityPolicy::default().mistake(), None);
+        for sources in ["a\nb", "a; script-src *"] {
+            let policy = ContentSecurityPolicy::default().allow("img-src", sources);
+            assert!(policy.mistake().unwrap().contains("img-src"));
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Serve {
             app,
             http,
             draining,
-            closing: watch::Sender::new(false),
+            phase: watch::Sender::new(Phase::Open),
         };
 
         let drain = async {
@@ -162,10 +162,12 @@ impl Serve {
         // Ends by its time alone: the last connections that had begun are taken
         let _: Result<(), _> = tokio::time::timeout(HANDSHAKE, handshakes).await;
         drop(listener);
-        server.closing.send_replace(true);
-        let ended = tokio::time::timeout(self.shutdown_timeout, server.closing.closed()).await;
+        server.phase.send_replace(Phase::Closing);
+        let ended = tokio::time::timeout(self.shutdown_timeout, server.phase.closed()).await;
         if ended.is_err() {
             tracing::warn!("some requests were still running and are cut off");
+            server.phase.send_replace(Phase::Over);
+            server.phase.closed().await;
         }
     }
 }
@@ -175,8 +177,19 @@ struct Connections {
     app: Router,
     http: http1::Builder,
     draining: Draining,
-    /// Told when connections have to end; each one holds a receiver until it has.
-    closing: watch::Sender<bool>,
+    /// Each connection holds a receiver until it has ended.
+    phase: watch::Sender<Phase>,
+}
+
+/// What connections may still do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Everything.
+    Open,
+    /// Finish their request.
+    Closing,
+    /// Nothing.
+    Over,
 }
 
 impl Connections {
@@ -212,16 +225,18 @@ impl Connections {
             .http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        let mut closing = self.closing.subscribe();
+        let mut phase = self.phase.subscribe();
         tokio::spawn(async move {
             let mut connection = pin!(connection);
-            let told = async { drop(closing.wait_for(|closing| *closing).await) };
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = told => {
+                () = reached(&mut phase, Phase::Closing) => {
                     // An idle connection ends now, another one with its request
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    tokio::select! {
+                        ended = connection => ended,
+                        () = reached(&mut phase, Phase::Over) => return,
+                    }
                 }
             };
             if let Err(error) = ended {
@@ -229,6 +244,11 @@ impl Connections {
             }
         });
     }
+}
+
+/// Waits for a phase; the sender outlives the connections.
+async fn reached(current: &mut watch::Receiver<Phase>, phase: Phase) {
+    drop(current.wait_for(|current| *current >= phase).await);
 }
 
 /// Waits a little where the process is out of something, such as file descriptors.
