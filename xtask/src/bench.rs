@@ -88,15 +88,15 @@ pub(crate) fn run() -> Result {
         return Err("three servers answer pages".to_owned());
     };
     let goals = [
-        Goal::at_least("call, of axum's throughput", mizan.rate / axum.rate, 0.95),
+        Goal::at_least("call, of axum's throughput", mizan.ratio(axum), 0.95),
         Goal::at_least(
             "call, of plain Leptos's throughput",
-            mizan.rate / leptos.rate,
+            mizan.ratio(leptos),
             1.05,
         ),
         Goal::at_least(
             "page, of plain Leptos's throughput with TCP_NODELAY",
-            mizan_page.rate / leptos_page.rate,
+            mizan_page.ratio(leptos_page),
             0.95,
         ),
         Goal::at_most(

@@ -2,7 +2,8 @@
 //!
 //! All servers of a comparison run at the same time, and one of them is loaded at a time, round
 //! after round: what else the machine does hits all of them alike. Each figure is the median of
-//! its rounds.
+//! its rounds, and a ratio is the median of the ratios within each round: the turns of a round are
+//! neighbours, so a machine that is slower for a minute is slower for both.
 
 use crate::{
     process::{Result, line, output, program, root, target},
@@ -17,9 +18,9 @@ use std::{
 };
 
 /// How often each server's turn comes, after one that warms up and does not count.
-pub(crate) const ROUNDS: usize = 9;
+pub(crate) const ROUNDS: usize = 25;
 /// How long a turn is.
-pub(crate) const SECONDS: u32 = 2;
+pub(crate) const SECONDS: u32 = 1;
 /// How many connections are open; each has one request under way.
 pub(crate) const CONNECTIONS: u32 = 32;
 
@@ -45,6 +46,8 @@ pub(crate) struct Measured {
     pub(crate) label: &'static str,
     /// Answers per second.
     pub(crate) rate: f64,
+    /// The same for each round.
+    rates: Vec<f64>,
     /// The lowest and the highest rate of all rounds.
     pub(crate) range: (f64, f64),
     /// What the server's process took for an answer, in microseconds, all its threads together.
@@ -125,6 +128,7 @@ impl Contestant {
         Measured {
             label: self.peer.label,
             rate: median(rates()),
+            rates: rates().collect(),
             range: (
                 rates().fold(f64::INFINITY, f64::min),
                 rates().fold(0.0, f64::max),
@@ -133,6 +137,14 @@ impl Contestant {
             latency: median(self.turns.iter().map(|turn| turn.latency)),
             bytes: self.bytes,
         }
+    }
+}
+
+impl Measured {
+    /// How many answers this one gives for each of another's.
+    pub(crate) fn ratio(&self, other: &Self) -> f64 {
+        let rounds = self.rates.iter().zip(&other.rates);
+        median(rounds.map(|(this, other)| this / other))
     }
 }
 

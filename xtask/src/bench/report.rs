@@ -154,8 +154,9 @@ fn circumstances(busy: &str) -> Result<String> {
     Ok(format!(
         "Measured on {date}: {processor}, {cores} cores, {system}, {rustc}. Load by wrk, 1 thread, \
          {CONNECTIONS} connections; {ROUNDS} turns of {SECONDS} s for each server, the servers \
-         taking turns; medians. The load average was {busy} before the first turn: beyond 1, other \
-         programs took part.\n"
+         taking turns; figures are medians of the turns, ratios medians of the ratios within each \
+         round. The load average was {busy} before the first turn: beyond 1, other programs took \
+         part.\n"
     ))
 }
 
