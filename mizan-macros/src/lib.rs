@@ -6,7 +6,10 @@
 //! item is emitted as it was, beside the errors, so that an editor goes on helping.
 
 mod client;
+mod context;
+mod duration;
 mod errors;
+mod options;
 
 use proc_macro::TokenStream;
 
@@ -15,6 +18,10 @@ use proc_macro::TokenStream;
 /// | option | meaning |
 /// | --- | --- |
 /// | `context = "global"`, `context = mizan::Global` | a member of the global context; generates `use_<fn>()` |
+/// | `context = ProfileContext` | a member of that context, which its arguments are parameters of |
+/// | `context = "local"` | a member of a context of its own: `greet(name)` gets `<GreetProvider name=..>` |
+/// | `affects = ProfileContext` | a mutation: when it succeeds, the instances are stale that its arguments name; `ProfileContext(user_id = owner)` maps a name, `ProfileContext(..)` means all, `own(ProfileContext)` the caller's; several in brackets |
+/// | `merge = user_profile` | a mutation whose result is the new value of that member |
 /// | `private` | for the server's own use: the endpoint answers 403 |
 /// | `name = Ident` | names the argument struct; by default the function's name in PascalCase, which must not be another type's in the module |
 /// | `input = PostUrl` | takes HTML forms too, for `ActionForm` |
@@ -28,7 +35,29 @@ use proc_macro::TokenStream;
 /// attributes to the body, and lint levels to both.
 ///
 /// See the documentation of the `mizan` crate for examples.
+/// A function that is no member and not `private` also gets a hook, `use_<fn>()`, that returns a
+/// `mizan::Mutation`.
 #[proc_macro_attribute]
 pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
     client::expand(options.into(), item.into()).into()
+}
+
+/// Makes a context of a struct: data that components share, one instance for each value of its
+/// fields.
+///
+/// `ProfileContext` is `profile` on the wire and comes with the component
+/// `<ProfileContextProvider>`, whose properties are the fields, as signals.
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = "..."` | the name on the wire |
+/// | `stale_time = "30s"` | how long data counts as fresh; after that it is fetched again when somebody begins to show it. By default it stays fresh until a mutation affects it |
+/// | `gc_time = "5m"` | how long data is kept that nobody shows; 5 minutes by default |
+/// | `refetch_interval = "10s"` | fetches again and again while somebody shows it |
+/// | `refetch_on_focus`, `refetch_on_reconnect` | fetches again when the page is looked at again, or the network is back, and the data is older than `stale_time` |
+///
+/// See the documentation of the `mizan` crate for examples.
+#[proc_macro_attribute]
+pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
+    context::expand(options.into(), item.into()).into()
 }

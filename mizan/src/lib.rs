@@ -42,14 +42,16 @@
 pub use cookie;
 pub use {
     call::Call,
-    context::{Global, GlobalContext, Query, use_context_global},
+    context::{Global, GlobalContext, Query, prefetch, use_context_global},
     error::{Code, Error, Result},
-    mizan_macros::client,
+    mizan_macros::{client, context},
     mount::mount,
+    mutation::Mutation,
 };
 #[cfg(feature = "ssr")]
 #[doc(inline)]
 pub use {
+    mutation::consequences::{invalidate, invalidate_all},
     request::{Cookies, cookies, redirect, state},
     server::{Mizan, serve},
 };
@@ -60,10 +62,11 @@ mod error;
 mod json;
 mod macros;
 mod mount;
+mod mutation;
 pub mod prelude;
 
 #[cfg(not(feature = "ssr"))]
-mod fetch;
+mod browser;
 #[cfg(feature = "ssr")]
 mod registry;
 #[cfg(feature = "ssr")]

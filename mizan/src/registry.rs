@@ -1,7 +1,10 @@
-//! What the program consists of: every function, collected when it starts, and what is wrong
+//! What the program consists of: every function and context, collected when it starts, and what is wrong
 //! with the whole of it.
 
-use crate::{call::server::Registration as Function, context::server::Registration as Member};
+use crate::{
+    call::server::Registration as Function,
+    context::server::{ContextRegistration as Context, MemberRegistration as Member},
+};
 use std::{collections::BTreeMap, fmt};
 
 /// A place in the source.
@@ -19,46 +22,56 @@ impl fmt::Display for Location {
     }
 }
 
-/// Everything that `#[mizan::client]` registered in this program.
+/// Everything that the attributes registered in this program.
 pub(crate) struct Registry {
     pub(crate) functions: Vec<&'static Function>,
+    pub(crate) contexts: Vec<&'static Context>,
     pub(crate) members: Vec<&'static Member>,
 }
 
 impl Registry {
-    /// Collects the program's functions, in the order of their names.
+    /// Collects it, and checks what the compiler could not see.
     pub(crate) fn collect() -> Result<Self, RegistryError> {
-        Self::new(inventory::iter::<Function>(), inventory::iter::<Member>())
+        let mut registry = Self {
+            functions: inventory::iter::<Function>().collect(),
+            contexts: inventory::iter::<Context>().collect(),
+            members: inventory::iter::<Member>().collect(),
+        };
+        registry.functions.sort_by_key(|function| function.name);
+        RegistryError::unless_empty(registry.mistakes())?;
+        Ok(registry)
     }
 
-    fn new(
-        functions: impl IntoIterator<Item = &'static Function>,
-        members: impl IntoIterator<Item = &'static Member>,
-    ) -> Result<Self, RegistryError> {
-        let mut by_name = BTreeMap::<&str, Vec<&'static Function>>::new();
-        for function in functions {
-            by_name.entry(function.name).or_default().push(function);
+    fn mistakes(&self) -> Vec<String> {
+        let functions = self.functions.iter().map(|function| (function.name, function.location));
+        let contexts = self.contexts.iter().map(|context| (context.name, context.location));
+        let mut mistakes = same_name("functions", functions);
+        mistakes.extend(same_name("contexts", contexts));
+        for function in &self.functions {
+            let effects = function.effects.iter();
+            let wrong = effects.filter_map(|effect| effect.mistake(function.name, function.types));
+            mistakes.extend(wrong.map(|mistake| format!("{mistake} ({})", function.location)));
         }
-        let mistakes: Vec<String> = by_name
-            .iter()
-            .filter(|(_, functions)| functions.len() > 1)
-            .map(|(name, functions)| {
-                let mut places: Vec<_> =
-                    functions.iter().map(|function| function.location).collect();
-                places.sort_unstable();
-                let places: Vec<_> = places.iter().map(ToString::to_string).collect();
-                format!(
-                    "{} functions are named `{name}`: {}",
-                    places.len(),
-                    places.join(", ")
-                )
-            })
-            .collect();
-        RegistryError::unless_empty(mistakes)?;
-        let functions = by_name.into_values().flatten().collect();
-        let members = members.into_iter().collect();
-        Ok(Self { functions, members })
+        mistakes
     }
+}
+
+/// One sentence for each name that several have.
+fn same_name(
+    what: &str,
+    items: impl Iterator<Item = (&'static str, Location)>,
+) -> Vec<String> {
+    let mut places = BTreeMap::<&str, Vec<Location>>::new();
+    for (name, location) in items {
+        places.entry(name).or_default().push(location);
+    }
+    places.retain(|_, places| places.len() > 1);
+    let sentence = |(name, mut places): (&str, Vec<Location>)| {
+        places.sort_unstable();
+        let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+        format!("{} {what} are named `{name}`: {}", places.len(), places.join(", "))
+    };
+    places.into_iter().map(sentence).collect()
 }
 
 /// What is wrong with the program as a whole: everything at once.

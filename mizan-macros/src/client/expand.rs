@@ -1,9 +1,14 @@
 //! The code that a function becomes. It names things of the runtime's `__private` only, and puts
 //! what exists on the server into `mizan::server!`.
 
-use super::{model::Function, options::Input};
+use super::{
+    affects::{Affects, Scope},
+    model::Function,
+    options::{Context, Input},
+};
+use crate::context::{self, Definition, Field};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{ext::IdentExt, spanned::Spanned};
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
@@ -13,6 +18,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         server_fn(function),
         server(function),
         member(function),
+        mutation(function),
     ];
     parts.into_iter().collect()
 }
@@ -40,12 +46,12 @@ fn arguments(function: &Function) -> TokenStream {
     let output = quote_spanned! { output.span()=>
         type Output = <#output as ::mizan::__private::Returns>::Output;
     };
-    // What takes no arguments can be made out of nothing
-    let default = arguments.is_empty().then(|| quote!(Default,));
+    let signature = signature(function);
+    let types = arguments.iter().map(|argument| &argument.ty);
     quote! {
         #[doc = #docs]
         #[allow(missing_docs)]
-        #[derive(Clone, Debug, #default ::mizan::__private::serde::Serialize, ::mizan::__private::serde::Deserialize)]
+        #[derive(Clone, Debug, ::mizan::__private::serde::Serialize, ::mizan::__private::serde::Deserialize)]
         #[serde(crate = "::mizan::__private::serde")]
         #vis struct #name { #(#fields),* }
 
@@ -54,8 +60,32 @@ fn arguments(function: &Function) -> TokenStream {
             const NAME: &'static str = #wire_name;
             const PATH: &'static str = #path;
             const ARGUMENTS: &'static [&'static str] = &[#(#names),*];
+            const SIGNATURE: u64 = #signature;
+
+            fn shapes(shapes: &mut ::mizan::__private::Shapes) {
+                #(shapes.add::<#types>();)*
+                shapes.add::<<Self as ::mizan::__private::Call>::Output>();
+            }
         }
     }
+}
+
+/// A number for what the function takes and returns, as it is written.
+fn signature(function: &Function) -> u64 {
+    let mut text = function.wire_name();
+    for argument in &function.arguments {
+        let (name, ty) = (&argument.name, &argument.ty);
+        text.push_str(&quote!((#name: #ty)).to_string());
+    }
+    text.push_str(&function.output.to_token_stream().to_string());
+    fnv1a(text.as_bytes())
+}
+
+/// The hash FNV-1a of 64 bits (RFC 9923): the same in every build, as the standard library's is not.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// The function itself, the same on both sides.
@@ -123,6 +153,7 @@ fn server(function: &Function) -> TokenStream {
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let private = function.private.then(|| quote!(.private()));
     let form = (function.input == Input::PostUrl).then(|| quote!(.form()));
+    let (effects, checks) = (effects(function), checks(function));
     let mut item = item.clone();
     item.vis = syn::Visibility::Inherited;
     quote! {
@@ -135,7 +166,11 @@ fn server(function: &Function) -> TokenStream {
                     #item
                     #ident(#(self.#names),*).await
                 }
+
+                #effects
             }
+
+            #checks
 
             ::mizan::__private::inventory::submit! {
                 ::mizan::__private::FunctionRegistration::new::<#name>(
@@ -146,41 +181,172 @@ fn server(function: &Function) -> TokenStream {
     }
 }
 
+/// What the function makes stale, and its arguments, which say where.
+fn effects(function: &Function) -> TokenStream {
+    if function.affects.is_empty() && function.merge.is_none() {
+        return TokenStream::new();
+    }
+    let affects = function.affects.iter().map(|affects| {
+        let context = &affects.context;
+        let own = affects.own.then(|| quote!(.own()));
+        let span = context.span();
+        match &affects.scope {
+            Scope::Arguments(pairs) => {
+                let pairs = pairs.iter().map(|(parameter, argument)| {
+                    let (parameter, argument) = (parameter.unraw().to_string(), argument.unraw().to_string());
+                    quote!((#parameter, #argument))
+                });
+                quote_spanned!(span=> ::mizan::__private::Effect::affects::<#context>(&[#(#pairs),*])#own)
+            }
+            Scope::All => quote_spanned!(span=> ::mizan::__private::Effect::affects_all::<#context>()#own),
+        }
+    });
+    let merge = function.merge.iter().map(|member| {
+        quote_spanned!(member.span()=> ::mizan::__private::Effect::merge::<#member>())
+    });
+    let arguments = function.arguments.iter().map(|argument| {
+        let name = argument.name.unraw().to_string();
+        let field = &argument.name;
+        quote!(::mizan::__private::Argument::new(#name, &self.#field))
+    });
+    let types = function.arguments.iter().map(|argument| {
+        let (name, ty) = (argument.name.unraw().to_string(), &argument.ty);
+        quote!(::mizan::__private::ArgumentType::new::<#ty>(#name))
+    });
+    quote! {
+        const EFFECTS: &'static [::mizan::__private::Effect] = &[#(#affects,)* #(#merge,)*];
+        const TYPES: &'static [::mizan::__private::ArgumentType] = &[#(#types),*];
+
+        fn arguments(&self) -> ::std::vec::Vec<::mizan::__private::Argument<'_>> {
+            ::std::vec![#(#arguments),*]
+        }
+    }
+}
+
+/// What the compiler can say about the effects.
+fn checks(function: &Function) -> TokenStream {
+    let name = &function.name;
+    let pairs = function.affects.iter().flat_map(|affects: &Affects| {
+        let context = &affects.context;
+        affects.pairs().iter().map(move |(parameter, argument)| {
+            // The parameter has to be there, and the argument has to be of its type
+            quote_spanned! { parameter.span()=>
+                const _: fn(&#context, &#name) = |context, arguments| {
+                    ::mizan::__private::same_type(&context.#parameter, &arguments.#argument)
+                };
+            }
+        })
+    });
+    let merge = function.merge.iter().map(|member| {
+        quote_spanned! { member.span()=>
+            const _: fn(<#name as ::mizan::__private::Call>::Output)
+                -> <#member as ::mizan::__private::Call>::Output = |value| value;
+        }
+    });
+    pairs.chain(merge).collect()
+}
+
 /// The hook of a context's member, and its registration.
 fn member(function: &Function) -> TokenStream {
     let Function {
         item,
         name,
-        context: Some(context),
+        arguments,
         ..
-    } = function
-    else {
-        return TokenStream::new();
+    } = function;
+    let (context, definition) = match &function.context {
+        None => return TokenStream::new(),
+        Some(Context::Path(path)) => (path.to_token_stream(), None),
+        Some(Context::Local) => (name.to_token_stream(), Some(local(function))),
     };
     let vis = &item.vis;
-    let hook = format_ident!(
-        "use_{}",
-        item.sig.ident.unraw(),
-        span = item.sig.ident.span()
-    );
+    let hook = hook(function);
     let docs = format!(
         "Returns the answer of [`{}`], shared by all who ask.",
         item.sig.ident
     );
+    let fields = arguments.iter().map(|argument| {
+        let field = &argument.name;
+        // The context has to have such a field, and of this type
+        let value = quote_spanned!(field.span()=> context.#field);
+        let value = quote_spanned!(argument.ty.span()=> ::core::clone::Clone::clone(&#value));
+        quote!(#field: #value)
+    });
+    let deprecated = deprecated(function);
     quote! {
+        #definition
+
         impl ::mizan::__private::Member for #name {
             type Context = #context;
         }
 
+        #deprecated
         #[doc = #docs]
+        #[allow(dead_code)]
         #vis fn #hook() -> ::mizan::Query<<#name as ::mizan::__private::Call>::Output> {
             ::mizan::__private::query::<#name>()
         }
 
         ::mizan::server! {
+            impl ::mizan::__private::ServerMember for #name {
+                #[allow(unused_variables)]
+                fn of(context: &#context) -> Self {
+                    Self { #(#fields),* }
+                }
+            }
+
             ::mizan::__private::inventory::submit! {
                 ::mizan::__private::MemberRegistration::new::<#name>()
             }
         }
     }
+}
+
+/// The context that a function with `context = "local"` is alone in: its arguments.
+fn local(function: &Function) -> TokenStream {
+    let fields: Vec<_> = function
+        .arguments
+        .iter()
+        .map(|argument| Field {
+            name: argument.name.clone(),
+            ty: argument.ty.clone(),
+        })
+        .collect();
+    context::definition(&Definition {
+        vis: &function.item.vis,
+        ident: &function.name,
+        name: &function.wire_name(),
+        fields: &fields,
+        settings: &TokenStream::new(),
+    })
+}
+
+/// The hook of a function that does something.
+fn mutation(function: &Function) -> TokenStream {
+    if function.context.is_some() || function.private {
+        return TokenStream::new();
+    }
+    let Function { item, name, .. } = function;
+    let vis = &item.vis;
+    let hook = hook(function);
+    let docs = format!("Returns a handle to call [`{}`] from a component.", item.sig.ident);
+    let deprecated = deprecated(function);
+    quote! {
+        #deprecated
+        #[doc = #docs]
+        #[allow(dead_code)]
+        #vis fn #hook() -> ::mizan::Mutation<#name> {
+            ::mizan::Mutation::new()
+        }
+    }
+}
+
+fn hook(function: &Function) -> syn::Ident {
+    let ident = &function.item.sig.ident;
+    format_ident!("use_{}", ident.unraw(), span = ident.span())
+}
+
+fn deprecated(function: &Function) -> Option<&syn::Attribute> {
+    let mut attributes = function.attributes.iter();
+    attributes.find(|attribute| attribute.path().is_ident("deprecated"))
 }

@@ -1,5 +1,6 @@
 //! `#[mizan::client]`
 
+mod affects;
 mod expand;
 mod model;
 mod options;

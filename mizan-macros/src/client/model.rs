@@ -1,7 +1,10 @@
 //! What a function with the attribute means, once everything about it was checked.
 
-use super::options::{Input, Options};
-use crate::errors::Errors;
+use super::{
+    affects::Affects,
+    options::{Context, Input, Options},
+};
+use crate::{context, errors::Errors};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, FnArg, Ident, ItemFn, Pat, Path, ReturnType, Type, ext::IdentExt};
@@ -15,7 +18,10 @@ pub(crate) struct Function {
     pub(crate) name: Ident,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) output: Type,
-    pub(crate) context: Option<Path>,
+    pub(crate) context: Option<Context>,
+    pub(crate) affects: Vec<Affects>,
+    /// The member that the result replaces: its argument struct.
+    pub(crate) merge: Option<Path>,
     pub(crate) private: bool,
     pub(crate) input: Input,
 }
@@ -44,11 +50,13 @@ impl Function {
         check_signature(&item, &mut errors);
         let arguments = arguments(&mut item, &mut errors);
         let output = output(&item, &mut errors);
-        check_options(&options, &item, &mut errors);
+        check_options(&options, &item, &arguments, &mut errors);
         let attributes = attributes_for_callers(&mut item.attrs);
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
+        let affects = options.affects.map(|(_, list)| list).unwrap_or_default();
+        let merge = options.merge.map(|(_, member)| argument_struct(member));
         errors.finish(Self {
             item,
             attributes,
@@ -56,6 +64,8 @@ impl Function {
             arguments,
             output,
             context,
+            affects,
+            merge,
             private,
             input,
         })
@@ -93,7 +103,24 @@ fn check_signature(item: &ItemFn, errors: &mut Errors) {
     }
 }
 
-fn check_options(options: &Options, item: &ItemFn, errors: &mut Errors) {
+fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], errors: &mut Errors) {
+    let affects = options.affects.as_ref().map(|(key, _)| key);
+    if let (Some(key), Some(_)) = (affects.or(options.merge.as_ref().map(|(key, _)| key)), &options.context) {
+        errors.at(
+            key,
+            format!("a member of a context only reads, whenever it is asked to: it can't have `{key}`"),
+        );
+    }
+    for (_, argument) in options.affects.iter().flat_map(|(_, list)| list).flat_map(Affects::pairs) {
+        if arguments.iter().all(|known| known.name != *argument) {
+            errors.at(argument, format!("`{argument}` is not an argument of this function"));
+        }
+    }
+    if let Some(Context::Local) = &options.context {
+        for argument in arguments {
+            context::check_parameter(&argument.name, errors);
+        }
+    }
     if let Some(private) = &options.private {
         if options.context.is_some() {
             errors.at(
@@ -108,10 +135,10 @@ fn check_options(options: &Options, item: &ItemFn, errors: &mut Errors) {
             );
         }
     }
-    let is_global = options
-        .context
-        .as_ref()
-        .and_then(|path| path.segments.last());
+    let is_global = match &options.context {
+        Some(Context::Path(path)) => path.segments.last(),
+        _ => None,
+    };
     if is_global.is_some_and(|segment| segment.ident == "Global") && !item.sig.inputs.is_empty() {
         errors.at(
             &item.sig.inputs,
@@ -227,6 +254,15 @@ fn first_line(item: TokenStream) -> TokenStream {
     item.into_iter()
         .take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_)))
         .collect()
+}
+
+/// The path of a function's argument struct: `notes::rename_note` is `notes::RenameNote`. The name
+/// of the struct itself stays as it is.
+fn argument_struct(mut function: Path) -> Path {
+    if let Some(last) = function.segments.last_mut() {
+        last.ident = pascal_case(&last.ident);
+    }
+    function
 }
 
 /// `rename_note` is `RenameNote`.

@@ -1,20 +1,26 @@
 //! The options of the attribute: `name = Ident, private, ...`
 
-use crate::errors::Errors;
-use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
-use syn::{
-    Ident, LitStr, Path, Token,
-    parse::{ParseStream, Parser},
-    punctuated::Punctuated,
-};
+use super::affects::{Affects, List};
+use crate::{errors::Errors, options::Entry};
+use proc_macro2::TokenStream;
+use syn::{Ident, LitStr, Path, parse_quote};
 
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) context: Option<Path>,
+    pub(crate) context: Option<Context>,
+    pub(crate) affects: Option<(Ident, Vec<Affects>)>,
+    pub(crate) merge: Option<(Ident, Path)>,
     pub(crate) private: Option<Ident>,
     pub(crate) name: Option<Ident>,
     pub(crate) input: Option<(Ident, Input)>,
+}
+
+/// The context that a member belongs to.
+pub(crate) enum Context {
+    /// One that stands elsewhere.
+    Path(Path),
+    /// One that the function itself makes.
+    Local,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -23,73 +29,11 @@ pub(crate) enum Input {
     PostUrl,
 }
 
-/// One option, its value not yet looked at.
-struct Entry {
-    key: Ident,
-    value: Option<TokenStream>,
-}
-
-impl Entry {
-    fn parse(input: ParseStream) -> syn::Result<Self> {
-        let key: Ident = input.parse()?;
-        let value = match input.parse::<Option<Token![=]>>()? {
-            Some(_) => Some(value(&key, input)?),
-            None => None,
-        };
-        Ok(Self { key, value })
-    }
-
-    /// Parses the value, which has to be there.
-    fn value<T: syn::parse::Parse>(&self, expected: &str, errors: &mut Errors) -> Option<T> {
-        let Some(value) = &self.value else {
-            errors.at(
-                &self.key,
-                format!("`{}` needs a value: {expected}", self.key),
-            );
-            return None;
-        };
-        let parsed = syn::parse2(value.clone());
-        if parsed.is_err() {
-            errors.at(value, format!("`{}` takes {expected}", self.key));
-        }
-        parsed.ok()
-    }
-}
-
-/// The tokens up to the next comma.
-fn value(key: &Ident, input: ParseStream) -> syn::Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) {
-        tokens.extend([input.parse::<TokenTree>()?]);
-    }
-    if tokens.is_empty() {
-        return Err(syn::Error::new(
-            key.span(),
-            format!("`{key}` needs a value behind the `=`"),
-        ));
-    }
-    Ok(tokens)
-}
-
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
-        let parser = Punctuated::<Entry, Token![,]>::parse_terminated_with;
-        let entries = match (|input: ParseStream| parser(input, Entry::parse)).parse2(tokens) {
-            Ok(entries) => entries,
-            Err(error) => {
-                errors.push(error);
-                return options;
-            }
-        };
-        let mut seen: Vec<&Ident> = Vec::new();
-        for entry in &entries {
-            if seen.contains(&&entry.key) {
-                errors.at(&entry.key, format!("`{}` is given twice", entry.key));
-                continue;
-            }
-            seen.push(&entry.key);
-            options.take(entry, errors);
+        for entry in Entry::all(tokens, errors) {
+            options.take(&entry, errors);
         }
         options
     }
@@ -98,10 +42,13 @@ impl Options {
         let key = &entry.key;
         match key.to_string().as_str() {
             "context" => self.context = context(entry, errors),
+            "affects" => self.affects = affects(entry, errors).map(|list| (key.clone(), list)),
+            "merge" => {
+                let member = entry.value("a member's function, as in `merge = user_profile`", errors);
+                self.merge = member.map(|path| (key.clone(), path));
+            }
             "private" => {
-                if let Some(value) = &entry.value {
-                    errors.at(value, "`private` takes no value");
-                }
+                entry.without_value(errors);
                 self.private = Some(key.clone());
             }
             "name" => self.name = entry.value("a name, as in `name = SendEcho`", errors),
@@ -122,29 +69,32 @@ impl Options {
             other => errors.at(
                 key,
                 format!(
-                    "unknown option `{other}`: there are `context`, `private`, `name` and `input`"
+                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `private`, `name` and `input`"
                 ),
             ),
         }
     }
 }
 
-/// `"global"` or a path.
-fn context(entry: &Entry, errors: &mut Errors) -> Option<Path> {
-    const EXPECTED: &str = "`\"global\"` or the path of a context";
+/// `"global"`, `"local"` or a path.
+fn context(entry: &Entry, errors: &mut Errors) -> Option<Context> {
+    const EXPECTED: &str = "`\"global\"`, `\"local\"` or the path of a context";
     if let Some(name) = entry
         .value
         .clone()
         .and_then(|value| syn::parse2::<LitStr>(value).ok())
     {
-        if name.value() == "global" {
-            return syn::parse2(quote!(::mizan::Global)).ok();
+        match name.value().as_str() {
+            "global" => return Some(Context::Path(parse_quote!(::mizan::Global))),
+            "local" => return Some(Context::Local),
+            other => errors.at(&name, format!("unknown context {other:?}: it is {EXPECTED}")),
         }
-        errors.at(
-            &name,
-            format!("unknown context {:?}: it is {EXPECTED}", name.value()),
-        );
         return None;
     }
-    entry.value(EXPECTED, errors)
+    entry.value(EXPECTED, errors).map(Context::Path)
+}
+
+fn affects(entry: &Entry, errors: &mut Errors) -> Option<Vec<Affects>> {
+    const EXPECTED: &str = "`\"global\"`, a context, `Context(parameter = argument)`, `Context(..)`, `own(Context)`, or several of them in brackets";
+    entry.value::<List>(EXPECTED, errors).map(|List(list)| list)
 }

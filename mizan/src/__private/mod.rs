@@ -1,8 +1,8 @@
 //! For the code that the attribute macros generate, and for nobody else: no promise is made.
 
 pub use crate::{
-    call::{AnswerEncoding, Call, Returns, Server, side::call},
-    context::{Member, side::query},
+    call::{AnswerEncoding, Call, Returns, Server, Shapes, side::call},
+    context::{Member, provide, query},
     error::Error,
 };
 pub use serde;
@@ -16,7 +16,10 @@ pub use server_fn::{
 pub use {
     crate::{
         call::server::{Body, Registration as FunctionRegistration},
-        context::server::Registration as MemberRegistration,
+        context::server::{
+            ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerMember, Values,
+        },
+        mutation::consequences::{Argument, ArgumentType, Effect, same_type},
         registry::Location,
     },
     inventory,

@@ -6,6 +6,7 @@
 //! function is one `POST` with JSON (`client.rs`); called on the server, it is its body (`server.rs`).
 
 mod leptos;
+mod shape;
 pub(crate) mod wire;
 
 #[cfg(not(feature = "ssr"))]
@@ -19,6 +20,9 @@ pub(crate) use client as side;
 pub(crate) use server as side;
 
 pub use leptos::AnswerEncoding;
+#[doc(hidden)]
+pub use shape::Shapes;
+pub(crate) use shape::build;
 #[cfg(feature = "ssr")]
 #[doc(hidden)]
 pub use server_fn::axum::AxumServerFnBackend as Server;
@@ -44,6 +48,12 @@ pub trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The names of the arguments, in order.
     const ARGUMENTS: &'static [&'static str];
+
+    /// A hash of the signature as it is written.
+    const SIGNATURE: u64;
+
+    /// Adds the shapes of the arguments' types and of the output's.
+    fn shapes(shapes: &mut Shapes);
 }
 
 /// What a Mizan function has to return; names the type inside for the generated code.

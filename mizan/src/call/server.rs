@@ -4,18 +4,36 @@
 //! catch for panics are here, so that the endpoint, a context member and a plain call during
 //! server rendering behave the same. [`Registration`] is the endpoint's way in.
 
-use super::{Call, wire::Answer};
-use crate::{Code, Error, Result, registry::Location};
+use super::{Call, build};
+use crate::{
+    Code, Error, Result,
+    context::wire::BUILD,
+    mutation::consequences::{self as mutation, Argument, ArgumentType, Effect, Pending},
+    registry::Location,
+};
 use bytes::Bytes;
 use futures::FutureExt;
 use percent_encoding::percent_decode;
-use serde::{Deserializer, Serialize, de::DeserializeOwned};
+use http::request::Parts;
+use leptos::reactive::owner::with_context;
+use serde::{Deserializer, de::DeserializeOwned};
 use serde_json::error::Category;
 use std::{any::Any, collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin};
 use tracing::{Instrument, field};
 
 /// The body of a function; exists on the server only.
 pub trait Body: Call {
+    /// What the function does to contexts.
+    const EFFECTS: &'static [Effect] = &[];
+
+    /// The arguments' types, where there are effects.
+    const TYPES: &'static [ArgumentType] = &[];
+
+    /// The arguments, where there are effects.
+    fn arguments(&self) -> Vec<Argument<'_>> {
+        Vec::new()
+    }
+
     /// Runs the body.
     fn run(self) -> impl Future<Output = Result<Self::Output>> + Send;
 }
@@ -33,15 +51,15 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
         code = field::Empty,
         duration_us = field::Empty
     );
+    let effects = Pending::of(&arguments);
     let started = (!span.is_disabled()).then(std::time::Instant::now);
     // A panic leaves the body's own values behind, and nothing of ours
-    let result = AssertUnwindSafe(arguments.run())
-        .catch_unwind()
-        .instrument(span.clone())
-        .await
-        .unwrap_or_else(|panic| Err(panicked(C::NAME, &*panic)));
-    if let Err(error) = &result {
-        log(C::NAME, error);
+    let body = AssertUnwindSafe(arguments.run()).catch_unwind();
+    let (result, invalidated) = mutation::collect(body.instrument(span.clone())).await;
+    let result = result.unwrap_or_else(|panic| Err(panicked(C::NAME, &*panic)));
+    match &result {
+        Ok(output) => effects.commit::<C>(invalidated, output),
+        Err(error) => log(C::NAME, error),
     }
     if let Some(started) = started {
         let code = result
@@ -85,7 +103,7 @@ pub(crate) enum Encoding {
     Form,
 }
 
-/// A call that was decoded and is under way; ends in the bytes of its answer.
+/// A call that was decoded and is under way; ends in the beginning of its answer, `{"result":T`.
 pub(crate) type Dispatched = Pin<Box<dyn Future<Output = Result<Vec<u8>>> + Send>>;
 
 /// A function as the server knows it; collected from the whole program.
@@ -96,6 +114,8 @@ pub struct Registration {
     pub(crate) private: bool,
     pub(crate) form: bool,
     pub(crate) dispatch: fn(Bytes, Encoding) -> Dispatched,
+    pub(crate) effects: &'static [Effect],
+    pub(crate) types: &'static [ArgumentType],
 }
 
 inventory::collect!(Registration);
@@ -110,6 +130,8 @@ impl Registration {
             private: false,
             form: false,
             dispatch: dispatch::<C>,
+            effects: C::EFFECTS,
+            types: C::TYPES,
         }
     }
 
@@ -131,21 +153,37 @@ impl Registration {
 
 fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
     Box::pin(async move {
-        let arguments = match encoding {
-            Encoding::Json => decode_json::<C>(&body, C::ARGUMENTS)?,
-            Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS)?,
+        let decoded = match encoding {
+            Encoding::Json => decode_json::<C>(&body, C::ARGUMENTS),
+            Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS),
         };
+        let arguments = decoded.map_err(|error| if_current::<C>(error))?;
         drop(body);
         let result = call(arguments).await?;
-        encode(&Answer { result }).inspect_err(|error| log(C::NAME, error))
+        let mut text = buffer();
+        text.extend_from_slice(b"{\"result\":");
+        match serde_json::to_writer(&mut text, &result) {
+            Ok(()) => Ok(text),
+            Err(error) => {
+                let error = Error::internal(error);
+                log(C::NAME, &error);
+                Err(error)
+            }
+        }
     })
 }
 
-/// Writes a value as JSON.
-fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = buffer();
-    serde_json::to_writer(&mut text, value)?;
-    Ok(text)
+/// The error of arguments that can't be read, unless the caller knows another build of the
+/// function: then that is what is wrong.
+fn if_current<C: Call>(error: Error) -> Error {
+    let outdated = with_context(|parts: &Parts| {
+        let theirs = parts.headers.get(BUILD)?;
+        Some(*theirs != build::<C>())
+    });
+    if outdated.flatten() == Some(true) {
+        return Error::outdated_client("the function has changed since the page was loaded");
+    }
+    error
 }
 
 /// Room for an answer: most fit, a larger one grows by doubling.

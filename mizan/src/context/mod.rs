@@ -1,10 +1,14 @@
 //! Contexts: data that components share, rendered on the server and live in the client.
 //!
-//! The members of a context are Mizan functions. Their answers travel together, as a *bundle*: on
-//! the server all members run in-process, once per request however many components read them
-//! (`server.rs`), and their answers go into the page; in the browser the store takes them out of
-//! the page, or fetches the bundle in one request (`client.rs`).
+//! A context is a struct whose fields are parameters; each value of them is an *instance* with a
+//! key of its own. The members of a context are Mizan functions. Their answers travel together,
+//! as a *bundle*: on the server all members of an instance run in-process, once per request
+//! however many components read them (`server/`), and their answers go into the page; in the
+//! browser a store takes them out of the page, or fetches the bundle in one request (`client/`).
 
+mod key;
+mod options;
+mod param;
 mod query;
 pub(crate) mod wire;
 
@@ -18,19 +22,41 @@ pub(crate) use client as side;
 #[cfg(feature = "ssr")]
 pub(crate) use server as side;
 
-pub use query::Query;
+pub(crate) use key::key;
+pub use {
+    options::ContextOptions,
+    param::{ContextParam, Value},
+    query::Query,
+};
 
 use crate::Call;
+use leptos::{
+    IntoView,
+    children::TypedChildren,
+    context::{Provider, ProviderProps},
+};
 
-/// A context: a name on the wire.
+/// A context: a name on the wire, and parameters. `#[mizan::context]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a context",
     label = "not a context",
-    note = "for data that belongs to the whole page, write `context = \"global\"`"
+    note = "put `#[mizan::context]` on the struct; for data that belongs to the whole page, write `context = \"global\"`"
 )]
-pub trait Context: 'static {
+pub trait Context: Send + Sync + 'static {
     /// The name on the wire.
     const NAME: &'static str;
+
+    /// The names of the parameters, sorted.
+    const PARAMETERS: &'static [&'static str];
+
+    /// The name of the component that provides an instance.
+    const PROVIDER: &'static str;
+
+    /// How the browser treats its data.
+    const OPTIONS: ContextOptions;
+
+    /// The values of the parameters, in the order of [`PARAMETERS`](Self::PARAMETERS).
+    fn values(&self) -> Vec<Value>;
 }
 
 /// The context of the page as a whole: fetched once per page load, part of what the server
@@ -40,22 +66,65 @@ pub struct Global;
 
 impl Context for Global {
     const NAME: &'static str = "global";
+    const PARAMETERS: &'static [&'static str] = &[];
+    const PROVIDER: &'static str = "";
+    const OPTIONS: ContextOptions = ContextOptions::new();
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
 }
 
 /// A function whose answer is a member of a context.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a member of a context",
     label = "not a member of a context",
-    note = "add `context = \"global\"` to its `#[mizan::client(..)]`"
+    note = "add `context = ..` to its `#[mizan::client(..)]`"
 )]
 pub trait Member: Call<Output: Clone> {
     /// The context it belongs to.
     type Context: Context;
 }
 
+/// The instance of the context `C` that the nearest provider provides.
+struct Provided<C> {
+    instance: side::Handle,
+    context: std::marker::PhantomData<C>,
+}
+
+/// Provides the instance that `parameters` name to `children`.
+pub fn provide<C, V>(
+    parameters: impl Fn() -> C + Send + Sync + 'static,
+    children: TypedChildren<V>,
+) -> impl IntoView
+where
+    C: side::Providable,
+    V: IntoView + 'static,
+{
+    let value = Provided::<C> {
+        instance: side::Handle::provided(parameters),
+        context: std::marker::PhantomData,
+    };
+    Provider(
+        ProviderProps::builder()
+            .value(value)
+            .children(children)
+            .build(),
+    )
+}
+
+/// Returns the query of a member, in the nearest provider's instance of its context.
+pub fn query<M: Member>() -> Query<M::Output> {
+    if M::Context::PROVIDER.is_empty() {
+        return side::Handle::global().query::<M>();
+    }
+    leptos::prelude::with_context(|provided: &Provided<M::Context>| provided.instance.query::<M>())
+        .unwrap_or_else(|| Query::outside(M::NAME, M::Context::PROVIDER))
+}
+
 /// The global context as a whole; returned by [`use_context_global`].
 #[derive(Clone, Debug)]
-pub struct GlobalContext(side::Page);
+pub struct GlobalContext(side::Handle);
 
 /// Returns a handle to the global context, for members chosen by type.
 ///
@@ -78,7 +147,7 @@ pub struct GlobalContext(side::Page);
 /// # let _ = Title;
 /// ```
 pub fn use_context_global() -> GlobalContext {
-    GlobalContext(side::Page::current())
+    GlobalContext(side::Handle::global())
 }
 
 impl GlobalContext {
@@ -89,6 +158,26 @@ impl GlobalContext {
 
     /// Fetches all members again, in one request. On the server this does nothing.
     pub fn refetch(&self) {
-        self.0.refetch::<Global>();
+        self.0.refetch();
     }
+}
+
+/// Fetches an instance ahead of the components that will show it, unless its data is there
+/// already: while the pointer is over a link, say. On the server this does nothing.
+///
+/// What nobody shows within the context's `gc_time` is dropped again.
+///
+/// # Example
+///
+/// ```
+/// #[mizan::context]
+/// pub struct ProfileContext {
+///     pub user_id: i64,
+/// }
+///
+/// let ahead = |user_id| mizan::prefetch(&ProfileContext { user_id });
+/// # let _ = ahead;
+/// ```
+pub fn prefetch<C: Context>(context: &C) {
+    side::prefetch(context);
 }

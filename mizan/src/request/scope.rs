@@ -1,7 +1,11 @@
 use super::StateMap;
-use crate::{context::server::Bundles, server::Site};
+use crate::{
+    context::server::Instances,
+    mutation::consequences::Consequences,
+    server::Site,
+};
 use leptos::{config::Env, reactive::owner::with_context};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What belongs to one request, reachable from everything that runs in it.
 #[derive(Clone)]
@@ -9,14 +13,16 @@ pub(crate) struct Scope(Arc<Inner>);
 
 struct Inner {
     site: Arc<Site>,
-    bundles: Bundles,
+    instances: Instances,
+    consequences: Mutex<Consequences>,
 }
 
 impl Scope {
     pub(crate) fn new(site: Arc<Site>) -> Self {
         Self(Arc::new(Inner {
             site,
-            bundles: Bundles::default(),
+            instances: Instances::default(),
+            consequences: Mutex::default(),
         }))
     }
 
@@ -33,7 +39,17 @@ impl Scope {
         self.0.site.options.env == Env::DEV
     }
 
-    pub(crate) fn bundles(&self) -> &Bundles {
-        &self.0.bundles
+    pub(crate) fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    /// The instances that were rendered so far.
+    pub(crate) fn instances(&self) -> &Instances {
+        &self.0.instances
+    }
+
+    /// What the calls of the request have done to contexts so far.
+    pub(crate) fn consequences(&self) -> MutexGuard<'_, Consequences> {
+        self.0.consequences.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! How answers of the API are written.
 
 use super::{body, security};
-use crate::{Code, Error, call::wire::JSON, error::ErrorEnvelope};
+use crate::{Code, Error, Result, call::wire::JSON, error::ErrorEnvelope};
 use axum::{
     body::Body,
     extract::Request,
@@ -30,9 +30,23 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 
 /// The answer that an error is, with the status of its code.
 pub(super) fn error(error: &Error) -> Response<Body> {
+    failure(error, |_| Ok(()))
+}
+
+/// The same, with something more behind the error.
+pub(super) fn failure(
+    error: &Error,
+    more: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Response<Body> {
     let status =
         StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();
+    let mut body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();
+    body.pop(); // the brace
+    let before = body.len();
+    if more(&mut body).is_err() {
+        body.truncate(before);
+    }
+    body.push(b'}');
     let mut response = json(status, body);
     if error.code() == Code::Unavailable {
         response

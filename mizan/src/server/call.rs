@@ -3,10 +3,12 @@
 //! One route for each function, so that axum's router finds it; from there the bytes of the body
 //! go straight to the function and its answer's bytes straight into the response.
 
-use super::{Site, answer, body};
+use super::{Site, answer, body, flush};
 use crate::{
     Error, Result,
     call::server::{Encoding, Registration, panicked},
+    context::wire::MOUNTED,
+    mutation::consequences::Consequences,
     request::Scope,
 };
 use axum::{
@@ -39,8 +41,10 @@ async fn handle(
     let (parts, body) = request.into_parts();
     // What a form without JavaScript goes back to
     let form = Form::of(function, &parts.headers);
+    let mounted = parts.headers.get(MOUNTED).cloned();
     let options = ResponseOptions::default();
-    let limits = (site.request_timeout, site.body_limit);
+    let scope = Scope::new(Arc::clone(&site));
+    let owner = owner();
     let work = async {
         let encoding = match encoding(&parts.headers, function) {
             Ok(encoding) => encoding,
@@ -49,10 +53,9 @@ async fn handle(
                 return Err(error);
             }
         };
-        let body = body::read(&parts.headers, body, limits.1).await?;
-        let scope = Scope::new(site);
-        let options = options.clone();
-        in_owner(move || {
+        let body = body::read(&parts.headers, body, site.body_limit).await?;
+        let (scope, options) = (scope.clone(), options.clone());
+        in_owner(&owner, || {
             provide_context(scope);
             provide_context(parts);
             provide_context(options);
@@ -62,19 +65,27 @@ async fn handle(
     };
     // The body's panics are caught where it runs; this is for the types' own serde code
     let work = AssertUnwindSafe(work).catch_unwind();
-    let result = match tokio::time::timeout(limits.0, work).await {
+    let result = match tokio::time::timeout(site.request_timeout, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
         Err(_) => Err(Error::unavailable("the request took too long")),
     };
     let (failed, is_form) = (result.is_err(), form.is_some());
-    let mut response = match form {
-        Some(form) => form.answer(function, result),
-        None => match result {
-            Ok(body) => answer::json(StatusCode::OK, body),
-            Err(error) => answer::error(&error),
-        },
+    let consequences = std::mem::take(&mut *scope.consequences());
+    let mut response = match (form, result) {
+        (Some(form), result) => form.answer(function, result.map(drop)),
+        (None, Ok(text)) => {
+            let refreshed = flush::refresh(&consequences, mounted.as_ref(), &owner, &site).await;
+            complete(text, &consequences, &refreshed)
+        }
+        // What a call inside of this one did remains done
+        (None, Err(error)) => answer::failure(&error, |text| {
+            flush::write(text, &consequences, &Vec::new())
+        }),
     };
+    if !consequences.is_empty() {
+        flush::announce(response.headers_mut(), &consequences);
+    }
     answer::extend(&mut response, &options, |name| {
         // A call that failed goes nowhere, or its error would be seen by nobody
         let goes_somewhere = *name == header::LOCATION || name.as_str() == REDIRECT_HEADER;
@@ -84,19 +95,37 @@ async fn handle(
     response
 }
 
-/// Creates a future in a root owner of its own, and runs it there.
+/// Ends an answer that has begun with its result.
+fn complete(
+    mut text: Vec<u8>,
+    consequences: &Consequences,
+    refreshed: &flush::Refreshed,
+) -> Response<Body> {
+    match flush::write(&mut text, consequences, refreshed) {
+        Ok(()) => {
+            text.push(b'}');
+            answer::json(StatusCode::OK, text)
+        }
+        Err(error) => answer::error(&error),
+    }
+}
+
+/// A root owner for a request.
 ///
 /// Not `Owner::new`: that would make it a child of whatever request ran on this thread last.
-pub(super) fn in_owner<F: Future>(create: impl FnOnce() -> F) -> impl Future<Output = F::Output> {
+pub(super) fn owner() -> Owner {
     let owner = Owner::new_root(None);
-    let future = owner.with(|| ScopedFuture::new_untracked(create()));
     // `new_root` left it as the thread's owner
     owner.clone().unset();
-    async move {
-        let output = future.await;
-        drop(owner);
-        output
-    }
+    owner
+}
+
+/// Creates a future in an owner, and runs it there.
+pub(super) fn in_owner<F: Future>(
+    owner: &Owner,
+    create: impl FnOnce() -> F,
+) -> ScopedFuture<F> {
+    owner.with(|| ScopedFuture::new_untracked(create()))
 }
 
 /// Finds out how the arguments are written, or why they are not wanted.
@@ -157,9 +186,9 @@ impl Form {
     }
 
     /// Goes back to the page; the error travels in its query, as Leptos's `ServerAction` reads it.
-    fn answer(self, function: &Registration, result: Result<Vec<u8>>) -> Response<Body> {
+    fn answer(self, function: &Registration, result: Result<()>) -> Response<Body> {
         let location = match (result, self.page) {
-            (Ok(_), page) => without_error(page.as_deref().unwrap_or("/")),
+            (Ok(()), page) => without_error(page.as_deref().unwrap_or("/")),
             (Err(error), Some(page)) => match with_error(function.path, &error, &page) {
                 Some(location) => location,
                 None => return answer::error(&error),

@@ -1,10 +1,16 @@
 //! `GET /api/mizan/ctx/<context>`
 
-use super::{Site, answer};
+use super::{
+    Site, answer,
+    call::{in_owner, owner},
+};
 use crate::{
     Error, Result,
-    call::server::{MOST_NAMED, buffer, shorten},
-    context::server::run_all,
+    call::server::buffer,
+    context::{
+        Value,
+        server::{Instance, Values, run_all},
+    },
     request::Scope,
 };
 use axum::{
@@ -12,10 +18,11 @@ use axum::{
     extract::Request,
     routing::{MethodRouter, get},
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use leptos::prelude::provide_context;
 use leptos_axum::ResponseOptions;
-use std::{collections::BTreeMap, sync::Arc};
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The endpoint of every context.
@@ -44,40 +51,41 @@ async fn read(
 ) -> Result<Vec<u8>> {
     // The last segment as it is: no name of a context has a letter that would be escaped
     let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
-    let members = site
-        .contexts
-        .members(context)
-        .ok_or_else(|| Error::not_found("there is no such context"))?;
-    no_parameters(&parts.uri)?;
+    let instance = Instance::read(&site.contexts, context, values(parts.uri.query())?)?;
+    let members = site.contexts.get(instance.context).map(|entry| &*entry.members);
     let scope = Scope::new(Arc::clone(&site));
-    let outcomes = super::call::in_owner(|| {
+    let owner = owner();
+    let outcomes = in_owner(&owner, || {
         provide_context(scope);
         provide_context(parts);
         provide_context(options);
-        run_all(members, site.request_timeout)
+        run_all(members.unwrap_or_default(), &instance, site.request_timeout)
     });
     let mut text = buffer();
+    text.push(b'{');
     outcomes.await.write(&mut text)?;
+    text.push(b'}');
     Ok(text)
 }
 
-/// The global context has no parameters; everything in the query is unknown.
-fn no_parameters(uri: &Uri) -> Result<()> {
-    let pairs = uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty());
-    let unknown: BTreeMap<_, _> = pairs
-        .take(MOST_NAMED)
-        .map(|pair| shorten(pair.split('=').next().unwrap_or_default()))
-        .map(|name| (name, vec!["is not a parameter of this context".to_owned()]))
-        .collect();
-    if unknown.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::invalid_fields(unknown))
+/// The parameters in a query.
+fn values(query: Option<&str>) -> Result<Values> {
+    let mut values = Values::default();
+    let pairs = query.unwrap_or_default().split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        values.push(decoded(name)?, Value::Text(decoded(value)?));
     }
+    Ok(values)
+}
+
+/// Decodes as a form does, where `+` is a space.
+fn decoded(text: &str) -> Result<String> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(Into::into)
+        .map_err(|_| Error::bad_request("the query is not encoded in UTF-8"))
 }
 
 fn answer(body: Vec<u8>, asked: Option<&HeaderValue>) -> Response<Body> {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | calls, `POST /api/mizan/call/<fn>` | `call` |
 //! | contexts, `GET /api/mizan/ctx/<context>` | `context` |
+//! | what a call made stale, and its new data | `flush` |
 //! | pages | `page` |
 //! | files of the site folder | `asset` |
 //! | headers that every answer carries | `security` |
@@ -15,6 +16,7 @@ mod asset;
 mod body;
 mod call;
 mod context;
+mod flush;
 mod page;
 mod security;
 mod serve;
@@ -184,7 +186,7 @@ impl Mizan {
                  set LEPTOS_ENV=PROD where others can reach the server"
             );
         }
-        self.site.contexts = Contexts::new(registry.members);
+        self.site.contexts = Contexts::new(registry.contexts, registry.members);
         let site = Arc::new(self.site);
         let mut router = Router::new();
         for function in registry.functions {

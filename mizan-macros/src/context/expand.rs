@@ -1,0 +1,144 @@
+//! The code that a context becomes: its description for both sides, its provider, and on the
+//! server its registration.
+
+use super::model::Struct;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, Type, Visibility, ext::IdentExt, spanned::Spanned};
+
+/// A context: a struct of its own, or the arguments of a function with `context = "local"`.
+pub(crate) struct Definition<'a> {
+    pub(crate) vis: &'a Visibility,
+    /// The type that implements `Context`.
+    pub(crate) ident: &'a Ident,
+    /// The name on the wire.
+    pub(crate) name: &'a str,
+    pub(crate) fields: &'a [Field],
+    pub(crate) settings: &'a TokenStream,
+}
+
+pub(crate) struct Field {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+}
+
+pub(crate) fn expand(context: &Struct) -> TokenStream {
+    let item = &context.item;
+    let definition = definition(&Definition {
+        vis: &item.vis,
+        ident: &item.ident,
+        name: &context.name,
+        fields: &context.fields,
+        settings: &context.settings,
+    });
+    quote! { #item #definition }
+}
+
+pub(crate) fn definition(context: &Definition) -> TokenStream {
+    let parts = [description(context), server(context), provider(context)];
+    parts.into_iter().collect()
+}
+
+/// The fields in the order of their names: that of the key.
+fn sorted<'a>(context: &Definition<'a>) -> Vec<(String, &'a Field)> {
+    let named = context.fields.iter().map(|field| (field.name.unraw().to_string(), field));
+    let mut fields: Vec<_> = named.collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    fields
+}
+
+fn provider_name(context: &Definition) -> Ident {
+    format_ident!("{}Provider", context.ident.unraw(), span = context.ident.span())
+}
+
+fn description(context: &Definition) -> TokenStream {
+    let Definition {
+        ident,
+        name,
+        settings,
+        ..
+    } = context;
+    let provider = provider_name(context).to_string();
+    let fields = sorted(context);
+    let names = fields.iter().map(|(name, _)| name);
+    let values = fields.iter().map(|(_, field)| {
+        let (name, ty) = (&field.name, &field.ty);
+        // A type that is no parameter is what the compiler shows
+        quote_spanned! { ty.span()=> ::mizan::context::ContextParam::to_value(&self.#name) }
+    });
+    quote! {
+        impl ::mizan::context::Context for #ident {
+            const NAME: &'static str = #name;
+            const PARAMETERS: &'static [&'static str] = &[#(#names),*];
+            const PROVIDER: &'static str = #provider;
+            const OPTIONS: ::mizan::context::ContextOptions =
+                ::mizan::context::ContextOptions::new() #settings;
+
+            fn values(&self) -> ::std::vec::Vec<::mizan::context::Value> {
+                ::std::vec![#(#values),*]
+            }
+        }
+    }
+}
+
+fn server(context: &Definition) -> TokenStream {
+    let ident = context.ident;
+    let fields = sorted(context);
+    let parameters = fields.iter().map(|(name, field)| {
+        let ty = &field.ty;
+        quote_spanned! { ty.span()=> ::mizan::__private::Parameter::new::<#ty>(#name) }
+    });
+    let names: Vec<_> = fields.iter().map(|(_, field)| &field.name).collect();
+    // All of them first, so that every mistake is told
+    let reads = fields.iter().map(|(name, field)| {
+        let field = &field.name;
+        quote! { let #field = values.take(#name); }
+    });
+    quote! {
+        ::mizan::server! {
+            impl ::mizan::__private::ServerContext for #ident {
+                const TYPES: &'static [::mizan::__private::Parameter] = &[#(#parameters),*];
+
+                fn read(values: &mut ::mizan::__private::Values) -> ::core::option::Option<Self> {
+                    #(#reads)*
+                    ::core::option::Option::Some(Self { #(#names: #names?),* })
+                }
+            }
+
+            ::mizan::__private::inventory::submit! {
+                ::mizan::__private::ContextRegistration::new::<#ident>(
+                    ::mizan::__private::Location { file: ::core::file!(), line: ::core::line!() },
+                )
+            }
+        }
+    }
+}
+
+/// The component. Its properties are signals, which closures and plain values become.
+fn provider(context: &Definition) -> TokenStream {
+    let Definition { vis, ident, .. } = context;
+    let provider = provider_name(context);
+    let docs = format!("Provides an instance of [`{ident}`] to its children.");
+    let properties = context.fields.iter().map(|field| {
+        let (name, ty) = (&field.name, &field.ty);
+        quote! { #[prop(into)] #name: ::leptos::prelude::Signal<#ty> }
+    });
+    let values = context.fields.iter().map(|field| {
+        let name = &field.name;
+        quote! { #name: ::leptos::prelude::Get::get(&#name) }
+    });
+    quote! {
+        #[doc = #docs]
+        #[allow(missing_docs, dead_code)]
+        #[::leptos::component]
+        #vis fn #provider<Children>(
+            #(#properties,)*
+            children: ::leptos::children::TypedChildren<Children>,
+        ) -> impl ::leptos::IntoView
+        where
+            Children: ::leptos::IntoView + 'static,
+        {
+            ::mizan::__private::provide(move || #ident { #(#values),* }, children)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use crate::{Code, Error, Result, error::ErrorEnvelope};
+
+/// A request to the server: a POST where there is a body, else a GET.
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) body: Option<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    pub(crate) fn get(path: String) -> Self {
+        Self {
+            path,
+            body: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// What came back.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+impl Response {
+    /// The text of an answer that is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the server said. What is not the server's (a proxy's page in HTML) becomes UNAVAILABLE
+    /// for the statuses by which a proxy says that it could not reach it, and NETWORK otherwise.
+    pub(crate) fn success(self) -> Result<String> {
+        if self.status < 400 {
+            return Ok(self.text);
+        }
+        Err(match serde_json::from_str::<ErrorEnvelope>(&self.text) {
+            Ok(envelope) => envelope.error,
+            Err(_) if (502..=504).contains(&self.status) => {
+                Error::unavailable(Code::Unavailable.default_message())
+            }
+            Err(_) => {
+                let status = self.status;
+                Error::network(format!("the answer is not the server's (status {status})"))
+            }
+        })
+    }
+}
+
+/// The answer is of another shape than this build knows.
+pub(crate) fn unreadable(_: serde_json::Error) -> Error {
+    Error::outdated_client("the server's answer can't be read: reload the page")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxys_page_is_told_apart_from_ours() {
+        let failure = |status, text: &str| {
+            let text = text.to_owned();
+            Response { status, text }.success().unwrap_err()
+        };
+        assert_eq!(failure(502, "<html>Bad Gateway").code(), Code::Unavailable);
+        assert_eq!(failure(404, "<html>Not here").code(), Code::Network);
+        let ours = r#"{"error":{"code":"NOT_FOUND","message":"no note 7"},"invalidate":[]}"#;
+        assert_eq!(failure(404, ours).message(), "no note 7");
+    }
+}

@@ -1,0 +1,116 @@
+//! A stand-in for tests on the host: requests are noted, and answered by the test.
+
+use super::{Request, Response, Wake};
+use crate::Result;
+use futures::channel::oneshot;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+/// A request that waits for its answer.
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    answer: oneshot::Sender<Result<Response>>,
+}
+
+impl Asked {
+    pub(crate) fn answer(self, text: &str) {
+        let text = text.to_owned();
+        let _ = self.answer.send(Ok(Response { status: 200, text }));
+    }
+
+    pub(crate) fn fail(self, error: crate::Error) {
+        let _ = self.answer.send(Err(error));
+    }
+
+    /// Whether the page has given the request up.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.answer.is_canceled()
+    }
+}
+
+type Run = Rc<RefCell<Option<Box<dyn FnOnce()>>>>;
+
+thread_local! {
+    static ASKED: RefCell<Vec<Asked>> = const { RefCell::new(Vec::new()) };
+    static TIMERS: RefCell<Vec<(f64, Run)>> = const { RefCell::new(Vec::new()) };
+    static NOW: Cell<f64> = const { Cell::new(0.0) };
+    static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The requests since the last call.
+pub(crate) fn asked() -> Vec<Asked> {
+    ASKED.take()
+}
+
+/// Lets time go by; what is due runs.
+pub(crate) fn pass(time: Duration) {
+    let now = NOW.get() + time.as_secs_f64() * 1000.0;
+    NOW.set(now);
+    let (due, later) = TIMERS.take().into_iter().partition(|(at, _)| *at <= now);
+    TIMERS.set(later);
+    let due: Vec<(f64, Run)> = due;
+    for (_, run) in due {
+        let run = run.take();
+        if let Some(run) = run {
+            run();
+        }
+    }
+}
+
+/// How many timers wait.
+pub(crate) fn timers() -> usize {
+    TIMERS.with_borrow(|timers| timers.iter().filter(|(_, run)| run.borrow().is_some()).count())
+}
+
+/// Puts data into the page.
+pub(crate) fn page_has(data: &[&str]) {
+    PAGE.set(data.iter().map(|text| (*text).to_owned()).collect());
+}
+
+pub(crate) async fn send(request: Request) -> Result<Response> {
+    let (answer, answered) = oneshot::channel();
+    ASKED.with_borrow_mut(|asked| {
+        asked.push(Asked {
+            path: request.path,
+            headers: request.headers,
+            answer,
+        });
+    });
+    answered.await.expect("the test answers")
+}
+
+pub(crate) fn page_data() -> Vec<String> {
+    PAGE.with_borrow(Clone::clone)
+}
+
+pub(crate) fn now() -> f64 {
+    NOW.get()
+}
+
+pub(crate) struct Timer(send_wrapper::SendWrapper<Run>);
+
+impl Timer {
+    pub(crate) fn new(after: Duration, run: impl FnOnce() + 'static) -> Self {
+        let run: Run = Rc::new(RefCell::new(Some(Box::new(run))));
+        let at = NOW.get() + after.as_secs_f64() * 1000.0;
+        TIMERS.with_borrow_mut(|timers| timers.push((at, Rc::clone(&run))));
+        Self(send_wrapper::SendWrapper::new(run))
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.take();
+        TIMERS.with_borrow_mut(|timers| timers.retain(|(_, run)| run.borrow().is_some()));
+    }
+}
+
+pub(crate) fn on_wake(_: impl Fn(Wake) + Clone + 'static) {}
+
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,136 @@
+//! A real browser.
+
+use super::{Request, Response, Wake};
+use crate::{Error, Result, call::wire::JSON, context::wire::FIRST_SLOT};
+use gloo_net::http::RequestBuilder;
+use leptos::prelude::{
+    TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
+};
+use send_wrapper::SendWrapper;
+use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
+use std::time::Duration;
+use wasm_bindgen::JsValue;
+use web_sys::{AbortController, AbortSignal};
+
+/// Sends a request; dropping the future aborts it. A redirect that comes back is followed by the
+/// router.
+///
+/// # Errors
+///
+/// NETWORK when no answer arrived.
+pub(crate) async fn send(request: Request) -> Result<Response> {
+    SendWrapper::new(async move {
+        let abort = AbortOnDrop::new();
+        let mut builder = RequestBuilder::new(&request.path)
+            .header("Accept", JSON)
+            .abort_signal(abort.signal().as_ref());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let request = match request.body {
+            Some(body) => builder
+                .method(http::Method::POST)
+                .header("Content-Type", JSON)
+                .body(body),
+            None => builder.build(),
+        };
+        let response = request.map_err(network)?.send().await.map_err(network)?;
+        let text = response.text().await.map_err(network)?;
+        let (status, headers) = (response.status(), response.headers());
+        if status < 400
+            && headers.has(REDIRECT_HEADER)
+            && let Some(location) = headers.get("Location")
+        {
+            call_redirect_hook(&location);
+        }
+        Ok(Response { status, text })
+    })
+    .await
+}
+
+fn network(_: gloo_net::Error) -> Error {
+    Error::network("the server can't be reached")
+}
+
+/// Ends the request when the page no longer waits for it.
+struct AbortOnDrop(Option<AbortController>);
+
+impl AbortOnDrop {
+    fn new() -> Self {
+        Self(AbortController::new().ok())
+    }
+
+    fn signal(&self) -> Option<AbortSignal> {
+        self.0.as_ref().map(AbortController::signal)
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(controller) = &self.0 {
+            controller.abort();
+        }
+    }
+}
+
+/// Reads what the server put into the page: the slots from the first one on.
+///
+/// Not through Leptos's shared context, which answers only while the page is being hydrated: a
+/// hook may be called for the first time after a navigation.
+pub(crate) fn page_data() -> Vec<String> {
+    let name = JsValue::from_str("__RESOLVED_RESOURCES");
+    let slots = match js_sys::Reflect::get(&js_sys::global(), &name) {
+        Ok(slots) if slots.is_object() => slots,
+        _ => return Vec::new(),
+    };
+    let slot = |slot: usize| js_sys::Reflect::get_u32(&slots, slot as u32).ok()?.as_string();
+    // The first is the global context's, which may have no members
+    let provided = (FIRST_SLOT + 1..).map_while(slot);
+    slot(FIRST_SLOT).into_iter().chain(provided).collect()
+}
+
+/// Milliseconds since some moment of the past.
+pub(crate) fn now() -> f64 {
+    js_sys::Date::now()
+}
+
+/// Runs something later, unless it is dropped before.
+pub(crate) struct Timer(Option<TimeoutHandle>);
+
+impl Timer {
+    pub(crate) fn new(after: Duration, run: impl FnOnce() + 'static) -> Self {
+        Self(set_timeout_with_handle(run, after).ok())
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            handle.clear();
+        }
+    }
+}
+
+/// Calls `run` whenever the page is looked at again or the network is back, as long as the page
+/// lives.
+pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
+    let visible = || {
+        let document = window().document();
+        document.is_some_and(|document| !document.hidden())
+    };
+    let focus = run.clone();
+    for event in ["focus", "visibilitychange"] {
+        let focus = focus.clone();
+        drop(window_event_listener_untyped(event, move |_| {
+            if visible() {
+                focus(Wake::Focus);
+            }
+        }));
+    }
+    drop(window_event_listener_untyped("online", move |_| run(Wake::Reconnect)));
+}
+
+/// Tells the developer, on the console.
+pub(crate) fn complain(text: &str) {
+    leptos::logging::error!("{text}");
+}

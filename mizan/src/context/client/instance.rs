@@ -1,0 +1,427 @@
+use super::{
+    bundle::{Bundle, decode, missing},
+    lock,
+    page::Store,
+    slot::{Slot, TypedSlot},
+};
+use crate::{
+    Error, Result,
+    browser::{self, Request, Timer, Wake},
+    call::wire::PREFIX,
+    context::{Context, ContextOptions, Value, key},
+};
+use futures::{future::abortable, stream::AbortHandle};
+use leptos::{
+    prelude::{Get, GetUntracked, Set},
+    reactive::signal::ArcRwSignal,
+};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, Weak},
+};
+
+/// A context with values for its parameters.
+pub(crate) struct Instance {
+    pub(super) key: String,
+    pub(super) context: &'static str,
+    names: &'static [&'static str],
+    values: Vec<Value>,
+    options: ContextOptions,
+    store: Weak<Store>,
+    state: Mutex<State>,
+    fetching: ArcRwSignal<bool>,
+    /// What the last fetch as a whole failed with.
+    error: ArcRwSignal<Option<Error>>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<(&'static str, Arc<dyn Slot>)>,
+    /// What the last fetch brought, for slots that are yet to be made.
+    fetched: Bundle,
+    data: Data,
+    /// How many providers and queries show it.
+    mounted: usize,
+    /// The request under way.
+    request: Option<AbortHandle>,
+    /// When something last happened to its data, on the store's clock.
+    touched: u64,
+    /// Drops it, or fetches it again.
+    timer: Option<Timer>,
+}
+
+/// What is known of the instance.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Data {
+    #[default]
+    Missing,
+    /// Something has changed it since.
+    Stale,
+    /// As of this time.
+    Since(f64),
+}
+
+impl Instance {
+    pub(super) fn new<C: Context>(context: &C, store: &Arc<Store>) -> Self {
+        let values = context.values();
+        let key = key(C::NAME, C::PARAMETERS.iter().copied().zip(&values));
+        Self::described(key, C::NAME, C::PARAMETERS, values, C::OPTIONS, store)
+    }
+
+    /// Not generic: one copy for all contexts.
+    fn described(
+        key: String,
+        context: &'static str,
+        names: &'static [&'static str],
+        values: Vec<Value>,
+        options: ContextOptions,
+        store: &Arc<Store>,
+    ) -> Self {
+        let mut state = State::default();
+        if let Some(bundle) = store.rendered(&key) {
+            state.fetched = bundle;
+            state.data = Data::Since(browser::now());
+        }
+        Self {
+            key,
+            context,
+            names,
+            values,
+            options,
+            store: Arc::downgrade(store),
+            state: Mutex::new(state),
+            fetching: ArcRwSignal::new(false),
+            error: ArcRwSignal::new(None),
+        }
+    }
+
+    /// Whether a parameter has this value.
+    pub(super) fn has(&self, name: &str, value: &Value) -> bool {
+        let index = self.names.iter().position(|known| *known == name);
+        index.and_then(|index| self.values.get(index)) == Some(value)
+    }
+
+    /// Whether somebody shows a member of it.
+    pub(super) fn is_shown(&self) -> bool {
+        let state = lock(&self.state);
+        state.mounted > 0 && !state.slots.is_empty()
+    }
+
+    pub(super) fn is_fetching(&self) -> bool {
+        self.fetching.get()
+    }
+
+    pub(super) fn error(&self) -> Option<Error> {
+        self.error.get()
+    }
+
+    /// Returns the slot of a member; `None` where another function of that name has another type,
+    /// with which the server refuses to start.
+    pub(super) fn slot<T>(self: &Arc<Self>, member: &'static str) -> Option<Arc<TypedSlot<T>>>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        let known = self.known_slot(member);
+        let slot: Arc<dyn Any + Send + Sync> = match known {
+            Some(slot) => slot,
+            None => {
+                let fetched = lock(&self.state).fetched.take(member);
+                let slot = Arc::new(TypedSlot::<T>::new(fetched.map(decode)));
+                self.add_slot(member, Arc::clone(&slot) as Arc<dyn Slot>);
+                return Some(slot);
+            }
+        };
+        slot.downcast().ok()
+    }
+
+    fn known_slot(&self, member: &str) -> Option<Arc<dyn Slot>> {
+        let state = lock(&self.state);
+        let mut slots = state.slots.iter();
+        slots.find(|(name, _)| *name == member).map(|(_, slot)| Arc::clone(slot))
+    }
+
+    fn add_slot(self: &Arc<Self>, member: &'static str, slot: Arc<dyn Slot>) {
+        let wanted = {
+            let mut state = lock(&self.state);
+            state.slots.push((member, slot));
+            state.request.is_none() && self.is_wanted(&state)
+        };
+        if wanted {
+            self.fetch();
+        }
+    }
+
+    /// Whether the data has to be fetched before it is shown.
+    fn is_wanted(&self, state: &State) -> bool {
+        match state.data {
+            Data::Missing | Data::Stale => true,
+            Data::Since(time) => self.is_old(time),
+        }
+    }
+
+    fn is_old(&self, since: f64) -> bool {
+        let age = browser::now() - since;
+        let longest = self.options.stale_time;
+        longest.is_some_and(|longest| age >= longest.as_secs_f64() * 1000.0)
+    }
+
+    pub(super) fn mount(self: &Arc<Self>) {
+        let wanted = {
+            let mut state = lock(&self.state);
+            state.mounted += 1;
+            if state.mounted > 1 {
+                return;
+            }
+            state.timer = None;
+            !state.slots.is_empty() && state.request.is_none() && self.is_wanted(&state)
+        };
+        if wanted {
+            self.fetch();
+        }
+        self.refetch_later();
+    }
+
+    pub(super) fn unmount(self: &Arc<Self>) {
+        let request = {
+            let mut state = lock(&self.state);
+            state.mounted -= 1;
+            if state.mounted > 0 {
+                return;
+            }
+            if matches!(state.data, Data::Since(_)) && state.request.is_some() {
+                state.data = Data::Stale;
+            }
+            state.request.take()
+        };
+        if let Some(request) = request {
+            // Nobody waits for the answer
+            request.abort();
+            self.fetching.set(false);
+        }
+        self.drop_later();
+    }
+
+    /// Drops the instance when nobody has shown it for a while.
+    fn drop_later(self: &Arc<Self>) {
+        if self.names.is_empty() && self.context == crate::Global::NAME {
+            return;
+        }
+        let instance = Arc::downgrade(self);
+        let timer = Timer::new(self.options.gc_time, move || {
+            if let Some(instance) = instance.upgrade()
+                && let Some(store) = instance.store.upgrade()
+                && lock(&instance.state).mounted == 0
+            {
+                store.remove(&instance.key);
+            }
+        });
+        lock(&self.state).timer = Some(timer);
+    }
+
+    /// Fetches the instance again and again, where its context asks for that.
+    fn refetch_later(self: &Arc<Self>) {
+        let Some(interval) = self.options.refetch_interval else {
+            return;
+        };
+        let instance = Arc::downgrade(self);
+        let timer = Timer::new(interval, move || {
+            if let Some(instance) = instance.upgrade()
+                && instance.is_shown()
+            {
+                instance.fetch();
+                instance.refetch_later();
+            }
+        });
+        lock(&self.state).timer = Some(timer);
+    }
+
+    /// Looks after data that may have grown old unseen.
+    pub(super) fn wake(self: &Arc<Self>, why: Wake) {
+        let asked_for = match why {
+            Wake::Focus => self.options.refetch_on_focus,
+            Wake::Reconnect => self.options.refetch_on_reconnect,
+        };
+        // Without a time after which it is old, it may be old at once
+        let is_old = match lock(&self.state).data {
+            Data::Since(time) => self.options.stale_time.is_none() || self.is_old(time),
+            Data::Missing | Data::Stale => true,
+        };
+        if asked_for && is_old && self.is_shown() && !self.fetching.get_untracked() {
+            self.fetch();
+        }
+    }
+
+    pub(super) fn prefetch(self: &Arc<Self>) {
+        let (wanted, mounted) = {
+            let state = lock(&self.state);
+            (state.request.is_none() && self.is_wanted(&state), state.mounted)
+        };
+        if wanted {
+            self.fetch();
+        }
+        if mounted == 0 {
+            self.drop_later();
+        }
+    }
+
+    /// Says that the data is no longer true: it is fetched now if somebody shows it, otherwise
+    /// when somebody does.
+    pub(super) fn invalidate(self: &Arc<Self>) {
+        let touched = self.now();
+        let (shown, request) = {
+            let mut state = lock(&self.state);
+            state.touched = touched;
+            // Slots that are yet to be made must not find it
+            state.fetched = Bundle::default();
+            if state.data != Data::Missing {
+                state.data = Data::Stale;
+            }
+            let shown = state.mounted > 0 && !state.slots.is_empty();
+            (shown, if shown { None } else { state.request.take() })
+        };
+        if shown {
+            self.fetch();
+        } else if let Some(request) = request {
+            request.abort();
+            self.fetching.set(false);
+        }
+    }
+
+    /// The time on the store's clock.
+    fn now(&self) -> u64 {
+        self.store.upgrade().map_or(0, |store| store.tick())
+    }
+
+    /// Fetches the bundle, abandoning a request that is under way: its answer may be from before
+    /// whatever made this necessary.
+    pub(super) fn fetch(self: &Arc<Self>) {
+        let (work, abort) = abortable(browser::send(Request::get(self.url())));
+        if let Some(earlier) = lock(&self.state).request.replace(abort) {
+            earlier.abort();
+        }
+        self.fetching.set(true);
+        let instance = Arc::clone(self);
+        leptos::task::spawn_local(async move {
+            // Aborted: a later fetch has taken over, or nobody waits
+            let Ok(answer) = work.await else { return };
+            lock(&instance.state).request = None;
+            let answer = answer
+                .and_then(browser::Response::success)
+                .and_then(|text| Bundle::read(&text).map_err(browser::unreadable));
+            match answer {
+                Ok(bundle) => instance.receive(bundle),
+                Err(error) => instance.fail(error),
+            }
+            instance.fetching.set(false);
+        });
+    }
+
+    /// Takes the answers of all members.
+    pub(super) fn receive(&self, mut bundle: Bundle) {
+        for (member, slot) in self.slots() {
+            slot.receive(bundle.take(member).unwrap_or_else(|| Err(missing(member))));
+        }
+        let touched = self.now();
+        {
+            let mut state = lock(&self.state);
+            state.touched = touched;
+            state.data = Data::Since(browser::now());
+            state.fetched = bundle;
+        }
+        if self.error.get_untracked().is_some() {
+            self.error.set(None);
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        for (_, slot) in self.slots() {
+            slot.fail(&error);
+        }
+        {
+            let mut state = lock(&self.state);
+            if state.data != Data::Missing {
+                state.data = Data::Stale;
+            }
+        }
+        self.error.set(Some(error));
+    }
+
+    fn slots(&self) -> Vec<(&'static str, Arc<dyn Slot>)> {
+        lock(&self.state).slots.clone()
+    }
+
+    /// Takes data that came with the answer to a call, which was sent at `since`.
+    ///
+    /// Answers may come in another order than the server gave them. Where something else has
+    /// happened to the data since the call was sent, which of the two is newer can't be known, so
+    /// it is fetched.
+    pub(super) fn refresh(self: &Arc<Self>, bundle: Bundle, since: u64) {
+        let request = {
+            let mut state = lock(&self.state);
+            if state.touched > since {
+                drop(state);
+                return self.invalidate();
+            }
+            state.request.take()
+        };
+        if let Some(request) = request {
+            request.abort();
+            self.fetching.set(false);
+        }
+        self.receive(bundle);
+    }
+
+    /// Takes a member's value that came with the answer to a call, which was sent at `since`.
+    pub(super) fn merge(self: &Arc<Self>, member: &str, value: Box<RawValue>, since: u64) {
+        let touched = self.now();
+        {
+            let mut state = lock(&self.state);
+            // A request under way may bring an older one
+            if state.touched > since || state.request.is_some() {
+                drop(state);
+                return self.invalidate();
+            }
+            state.touched = touched;
+        }
+        match self.known_slot(member) {
+            Some(slot) => slot.receive(Ok(value)),
+            // Nobody has asked for the member yet
+            None => lock(&self.state).fetched.replace(member, value),
+        }
+    }
+
+    fn url(&self) -> String {
+        let mut url = format!("{PREFIX}/ctx/{}", self.context);
+        let mut separator = '?';
+        for (name, value) in self.names.iter().zip(&self.values) {
+            let text = match value {
+                Value::Null => continue,
+                Value::Bool(flag) => flag.to_string(),
+                Value::Integer(number) => number.to_string(),
+                Value::Text(text) => encoded(text),
+            };
+            url.push(separator);
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&text);
+            separator = '&';
+        }
+        url
+    }
+}
+
+/// Encodes all but what RFC 3986, section 2.3, calls unreserved.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(byte.into());
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+

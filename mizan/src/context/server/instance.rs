@@ -1,0 +1,128 @@
+use super::registration::{Contexts, Parameters};
+use crate::{
+    Error, Result,
+    call::server::{MOST_NAMED, shorten},
+    context::{Context, ContextParam, Value, key},
+};
+use serde::{Serialize, ser::SerializeMap};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A context with values for its parameters.
+#[derive(Clone)]
+pub(crate) struct Instance {
+    pub(crate) context: &'static str,
+    pub(super) parameters: Parameters,
+    names: &'static [&'static str],
+    values: Vec<Value>,
+}
+
+impl Instance {
+    pub(crate) fn of<C: Context>(context: C) -> Self {
+        Self {
+            context: C::NAME,
+            names: C::PARAMETERS,
+            values: context.values(),
+            parameters: Arc::new(context),
+        }
+    }
+
+    /// Finds the context and reads its parameters.
+    ///
+    /// # Errors
+    ///
+    /// NOT_FOUND where there is no such context, VALIDATION_ERROR where its parameters are others.
+    pub(crate) fn read(contexts: &Contexts, context: &str, mut values: Values) -> Result<Self> {
+        let entry = contexts
+            .get(context)
+            .ok_or_else(|| Error::not_found("there is no such context"))?;
+        let context = entry.context;
+        let read = (context.read)(&mut values);
+        values.finish(read).map(|(parameters, values)| Self {
+            context: context.name,
+            parameters,
+            names: context.parameters,
+            values,
+        })
+    }
+
+    /// The parameters, by their names.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.names.iter().copied().zip(&self.values)
+    }
+
+    pub(crate) fn key(&self) -> String {
+        key(self.context, self.values())
+    }
+
+    /// Writes `"context":..,"params":{..}`, without the braces around them.
+    pub(crate) fn write(&self, text: &mut Vec<u8>) -> Result<()> {
+        text.extend_from_slice(b"\"context\":");
+        serde_json::to_writer(&mut *text, self.context)?;
+        text.extend_from_slice(b",\"params\":");
+        serde_json::to_writer(text, &Params(self))?;
+        Ok(())
+    }
+}
+
+/// The parameters as an object; one that has no value is left out.
+struct Params<'a>(&'a Instance);
+
+impl Serialize for Params<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        for (name, value) in self.0.values().filter(|(_, value)| **value != Value::Null) {
+            object.serialize_entry(name, value)?;
+        }
+        object.end()
+    }
+}
+
+/// Parameters that came over the wire, and what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Values {
+    given: Vec<(String, Value)>,
+    mistakes: BTreeMap<String, Vec<String>>,
+}
+
+impl Values {
+    /// Adds a parameter; one of the name may be there already.
+    pub(crate) fn push(&mut self, name: String, value: Value) {
+        if self.given.iter().any(|(known, _)| *known == name) {
+            self.mistake(&name, "is given twice".to_owned());
+        } else {
+            self.given.push((name, value));
+        }
+    }
+
+    /// Takes a parameter out; what is wrong with it is noted.
+    pub fn take<T: ContextParam>(&mut self, name: &str) -> Option<T> {
+        let index = self.given.iter().position(|(known, _)| known == name);
+        let value = index.map(|index| self.given.swap_remove(index).1);
+        let message = match &value {
+            Some(_) => format!("is not {}", T::EXPECTED),
+            None => "is missing".to_owned(),
+        };
+        let read = T::from_value(value.unwrap_or(Value::Null));
+        if read.is_none() {
+            self.mistake(name, message);
+        }
+        read
+    }
+
+    fn mistake(&mut self, name: &str, message: String) {
+        if self.mistakes.len() < MOST_NAMED {
+            self.mistakes.entry(shorten(name)).or_insert_with(|| vec![message]);
+        }
+    }
+
+    /// What is left is unknown.
+    fn finish<T>(mut self, read: Option<T>) -> Result<T> {
+        for (name, _) in std::mem::take(&mut self.given) {
+            self.mistake(&name, "is not a parameter of this context".to_owned());
+        }
+        match read {
+            Some(read) if self.mistakes.is_empty() => Ok(read),
+            _ => Err(Error::invalid_fields(self.mistakes)),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Contexts on the server: members run in-process, once per request.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `registration` | contexts and members as the whole program has them |
+//! | `instance` | a context with values for its parameters |
+//! | `outcome` | what members end in, and how a bundle is written |
+//! | `page` | the instances of a page that is being rendered |
+
+mod instance;
+mod outcome;
+mod page;
+mod registration;
+
+pub(crate) use {
+    instance::Instance,
+    outcome::{Outcomes, run_all},
+    page::{Handle, Instances, start_global},
+    registration::Contexts,
+};
+pub use {
+    instance::Values,
+    registration::{
+        ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerContext as Providable,
+        ServerMember,
+    },
+};
+
+/// A page is rendered with what its request finds: nothing is fetched ahead.
+pub(crate) fn prefetch<C: super::Context>(_: &C) {}

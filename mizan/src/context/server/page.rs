@@ -1,0 +1,172 @@
+//! The instances of a page that is being rendered.
+
+use super::{
+    Instance, Outcomes, ServerContext,
+    outcome::{Outcome, typed},
+    registration::{MemberRegistration, Parameters},
+};
+use crate::{
+    Result,
+    call::server::buffer,
+    context::{Context, Global, Member, Query, wire::FIRST_SLOT},
+    request::Scope,
+    server::Site,
+};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, Shared, join_all, pending, ready},
+};
+use hydration_context::{SerializedDataId, SharedContext};
+use leptos::reactive::{
+    computed::{ArcAsyncDerived, ScopedFuture},
+    owner::Owner,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+/// The instances of one request.
+#[derive(Default)]
+pub(crate) struct Instances {
+    global: OnceLock<Handle>,
+    /// Those of providers, by their keys.
+    provided: Mutex<HashMap<String, Handle>>,
+}
+
+/// An instance whose members run, or have run: each one can be waited for by many. Without one,
+/// as when Leptos asks the application for its routes, there is never a value.
+#[derive(Clone, Default)]
+pub(crate) struct Handle(Option<Arc<[(&'static str, Run)]>>);
+
+/// A member that runs, or has run.
+#[derive(Clone)]
+enum Run {
+    Ended(Arc<dyn Outcome>),
+    UnderWay(Shared<ScopedFuture<BoxFuture<'static, Arc<dyn Outcome>>>>),
+}
+
+impl Run {
+    /// Starts a member. Most have their answer at once: waiting for it would cost more.
+    fn start(member: &MemberRegistration, parameters: &Parameters, timeout: Duration) -> Self {
+        let mut run = (member.run)(parameters, timeout);
+        match run.as_mut().now_or_never() {
+            Some(outcome) => Self::Ended(outcome),
+            None => Self::UnderWay(ScopedFuture::new_untracked(run).shared()),
+        }
+    }
+
+    async fn outcome(self) -> Arc<dyn Outcome> {
+        match self {
+            Self::Ended(outcome) => outcome,
+            Self::UnderWay(run) => run.await,
+        }
+    }
+}
+
+/// Runs the members of the global context for a page.
+pub(crate) fn start_global(scope: &Scope, site: &Site) {
+    // A page is rendered in an owner without a parent. Leptos prepares the endpoints of its own
+    // `#[server]` functions in the same way, below whatever page the thread held last: data
+    // written there would be another visitor's.
+    let page = Owner::current().filter(|owner| owner.parent().is_none());
+    if let Some(shared_context) = page.and_then(|owner| owner.shared_context())
+        && site.contexts.get(Global::NAME).is_some_and(|global| !global.members.is_empty())
+    {
+        let global = start(&Instance::of(Global), FIRST_SLOT, site, &*shared_context);
+        // Called once for each scope
+        let _ = scope.instances().global.set(global);
+    }
+}
+
+/// Runs the members of an instance, and puts their answers into the page.
+///
+/// What does not have its answer at once runs on in a task of its own, so that a slow member holds
+/// up only what reads it.
+fn start(instance: &Instance, slot: usize, site: &Site, page: &dyn SharedContext) -> Handle {
+    let members = site.contexts.get(instance.context).map(|entry| &entry.members);
+    let running: Arc<[_]> = members
+        .into_iter()
+        .flatten()
+        .map(|member| {
+            let run = Run::start(member, &instance.parameters, site.request_timeout);
+            (member.name, run)
+        })
+        .collect();
+    let all = Arc::clone(&running);
+    let mut ended = Box::pin(async move {
+        let all = all.iter().cloned();
+        Outcomes(join_all(all.map(async |(name, run)| (name, run.outcome().await))).await)
+    });
+    let ended = match ended.as_mut().now_or_never() {
+        Some(outcomes) => Either::Left(ready(outcomes)),
+        None => Either::Right(tokio::spawn(ended).map(|ended| ended.unwrap_or_default())),
+    };
+    let instance = instance.clone();
+    page.write_async(
+        SerializedDataId::new(slot),
+        Box::pin(async move { payload(&instance, &ended.await).unwrap_or_default() }),
+    );
+    Handle(Some(running))
+}
+
+/// What the page carries of an instance: `{"context","params","data","errors"?}`.
+fn payload(instance: &Instance, outcomes: &Outcomes) -> Result<String> {
+    let mut text = buffer();
+    text.push(b'{');
+    instance.write(&mut text)?;
+    text.push(b',');
+    outcomes.write(&mut text)?;
+    text.push(b'}');
+    Ok(String::from_utf8(text)?)
+}
+
+impl Handle {
+    /// The global context's.
+    pub(crate) fn global() -> Self {
+        let handle = Scope::with(|scope| scope.instances().global.get().cloned());
+        handle.flatten().unwrap_or_default()
+    }
+
+    /// That of a provider, running from now on, or already.
+    pub(crate) fn provided<C: ServerContext>(parameters: impl Fn() -> C) -> Self {
+        let handle = Scope::with(|scope| {
+            let page = Owner::current_shared_context()?;
+            let instance = Instance::of(leptos::prelude::untrack(parameters));
+            let key = instance.key();
+            let known = &scope.instances().provided;
+            let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(handle) = known().get(&key) {
+                return Some(handle.clone());
+            }
+            // Behind the global context's
+            let slot = FIRST_SLOT + 1 + known().len();
+            let handle = start(&instance, slot, scope.site(), &*page);
+            known().insert(key, handle.clone());
+            Some(handle)
+        });
+        handle.flatten().unwrap_or_default()
+    }
+
+    /// The query of a member.
+    pub(crate) fn query<M: Member>(&self) -> Query<M::Output> {
+        let mut members = self.0.iter().flat_map(|members| members.iter());
+        let run = members.find(|(name, _)| *name == M::NAME).map(|(_, run)| run.clone());
+        Query::settled(match run {
+            Some(run) => ArcAsyncDerived::new(move || {
+                run.clone().outcome().map(|outcome| typed::<M>(&outcome))
+            }),
+            None => ArcAsyncDerived::new(pending),
+        })
+    }
+
+    /// On the server a page is rendered once, with what its request found.
+    pub(crate) fn refetch(&self) {}
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
