@@ -20,7 +20,8 @@ pub(crate) fn milliseconds(literal: &LitStr) -> syn::Result<u64> {
         .and_then(|number| number.checked_mul(factor))
         .filter(|time| *time > 0)
         .ok_or_else(|| {
-            let message = format!("{text:?} is not a time: write \"500ms\", \"30s\", \"5m\" or \"2h\"");
+            let message =
+                format!("{text:?} is not a time: write \"500ms\", \"30s\", \"5m\" or \"2h\"");
             syn::Error::new(literal.span(), message)
         })
 }

@@ -43,8 +43,14 @@ impl Registry {
     }
 
     fn mistakes(&self) -> Vec<String> {
-        let functions = self.functions.iter().map(|function| (function.name, function.location));
-        let contexts = self.contexts.iter().map(|context| (context.name, context.location));
+        let functions = self
+            .functions
+            .iter()
+            .map(|function| (function.name, function.location));
+        let contexts = self
+            .contexts
+            .iter()
+            .map(|context| (context.name, context.location));
         let mut mistakes = same_name("functions", functions);
         mistakes.extend(same_name("contexts", contexts));
         for function in &self.functions {
@@ -57,10 +63,7 @@ impl Registry {
 }
 
 /// One sentence for each name that several have.
-fn same_name(
-    what: &str,
-    items: impl Iterator<Item = (&'static str, Location)>,
-) -> Vec<String> {
+fn same_name(what: &str, items: impl Iterator<Item = (&'static str, Location)>) -> Vec<String> {
     let mut places = BTreeMap::<&str, Vec<Location>>::new();
     for (name, location) in items {
         places.entry(name).or_default().push(location);
@@ -69,7 +72,11 @@ fn same_name(
     let sentence = |(name, mut places): (&str, Vec<Location>)| {
         places.sort_unstable();
         let places: Vec<_> = places.iter().map(ToString::to_string).collect();
-        format!("{} {what} are named `{name}`: {}", places.len(), places.join(", "))
+        format!(
+            "{} {what} are named `{name}`: {}",
+            places.len(),
+            places.join(", ")
+        )
     };
     places.into_iter().map(sentence).collect()
 }

@@ -62,7 +62,10 @@ impl Parse for Affects {
                 own: true,
                 ..content.parse()?
             };
-            content.is_empty().then_some(own).ok_or_else(|| content.error("`own` takes one context"))
+            content
+                .is_empty()
+                .then_some(own)
+                .ok_or_else(|| content.error("`own` takes one context"))
         } else {
             let scope = content.parse()?;
             Ok(Self {

@@ -201,9 +201,9 @@ fn effects(function: &Function) -> TokenStream {
             Scope::All => quote_spanned!(span=> ::mizan::__private::Effect::affects_all::<#context>()#own),
         }
     });
-    let merge = function.merge.iter().map(|member| {
-        quote_spanned!(member.span()=> ::mizan::__private::Effect::merge::<#member>())
-    });
+    let merge = function.merge.iter().map(
+        |member| quote_spanned!(member.span()=> ::mizan::__private::Effect::merge::<#member>()),
+    );
     let arguments = function.arguments.iter().map(|argument| {
         let name = argument.name.unraw().to_string();
         let field = &argument.name;
@@ -329,7 +329,10 @@ fn mutation(function: &Function) -> TokenStream {
     let Function { item, name, .. } = function;
     let vis = &item.vis;
     let hook = hook(function);
-    let docs = format!("Returns a handle to call [`{}`] from a component.", item.sig.ident);
+    let docs = format!(
+        "Returns a handle to call [`{}`] from a component.",
+        item.sig.ident
+    );
     let deprecated = deprecated(function);
     quote! {
         #deprecated

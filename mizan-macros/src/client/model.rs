@@ -105,15 +105,28 @@ fn check_signature(item: &ItemFn, errors: &mut Errors) {
 
 fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], errors: &mut Errors) {
     let affects = options.affects.as_ref().map(|(key, _)| key);
-    if let (Some(key), Some(_)) = (affects.or(options.merge.as_ref().map(|(key, _)| key)), &options.context) {
+    if let (Some(key), Some(_)) = (
+        affects.or(options.merge.as_ref().map(|(key, _)| key)),
+        &options.context,
+    ) {
         errors.at(
             key,
-            format!("a member of a context only reads, whenever it is asked to: it can't have `{key}`"),
+            format!(
+                "a member of a context only reads, whenever it is asked to: it can't have `{key}`"
+            ),
         );
     }
-    for (_, argument) in options.affects.iter().flat_map(|(_, list)| list).flat_map(Affects::pairs) {
+    for (_, argument) in options
+        .affects
+        .iter()
+        .flat_map(|(_, list)| list)
+        .flat_map(Affects::pairs)
+    {
         if arguments.iter().all(|known| known.name != *argument) {
-            errors.at(argument, format!("`{argument}` is not an argument of this function"));
+            errors.at(
+                argument,
+                format!("`{argument}` is not an argument of this function"),
+            );
         }
     }
     if let Some(Context::Local) = &options.context {

@@ -87,7 +87,10 @@ fn context(entry: &Entry, errors: &mut Errors) -> Option<Context> {
         match name.value().as_str() {
             "global" => return Some(Context::Path(parse_quote!(::mizan::Global))),
             "local" => return Some(Context::Local),
-            other => errors.at(&name, format!("unknown context {other:?}: it is {EXPECTED}")),
+            other => errors.at(
+                &name,
+                format!("unknown context {other:?}: it is {EXPECTED}"),
+            ),
         }
         return None;
     }

@@ -41,14 +41,21 @@ pub(crate) fn definition(context: &Definition) -> TokenStream {
 
 /// The fields in the order of their names: that of the key.
 fn sorted<'a>(context: &Definition<'a>) -> Vec<(String, &'a Field)> {
-    let named = context.fields.iter().map(|field| (field.name.unraw().to_string(), field));
+    let named = context
+        .fields
+        .iter()
+        .map(|field| (field.name.unraw().to_string(), field));
     let mut fields: Vec<_> = named.collect();
     fields.sort_by(|a, b| a.0.cmp(&b.0));
     fields
 }
 
 fn provider_name(context: &Definition) -> Ident {
-    format_ident!("{}Provider", context.ident.unraw(), span = context.ident.span())
+    format_ident!(
+        "{}Provider",
+        context.ident.unraw(),
+        span = context.ident.span()
+    )
 }
 
 fn description(context: &Definition) -> TokenStream {
@@ -121,7 +128,12 @@ fn provider(context: &Definition) -> TokenStream {
     let docs = format!("Provides an instance of [`{ident}`] to its children.");
     let properties = context.fields.iter().map(|field| {
         let (name, ty) = (&field.name, &field.ty);
-        quote! { #[prop(into)] #name: ::leptos::prelude::Signal<#ty> }
+        let docs = format!("The parameter `{name}`: a signal, a closure or a value.");
+        quote! {
+            #[doc = #docs]
+            #[prop(into)]
+            #name: ::leptos::prelude::Signal<#ty>
+        }
     });
     let values = context.fields.iter().map(|field| {
         let name = &field.name;

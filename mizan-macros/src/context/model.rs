@@ -22,7 +22,10 @@ impl Struct {
             Ok(item) => item,
             Err(_) => {
                 let start = item.into_iter().take(2).collect::<TokenStream>();
-                errors.at(&start, "`#[mizan::context]` goes on a struct, whose fields are the parameters");
+                errors.at(
+                    &start,
+                    "`#[mizan::context]` goes on a struct, whose fields are the parameters",
+                );
                 return errors.finish(()).and(Err(TokenStream::new()));
             }
         };
@@ -47,7 +50,10 @@ fn fields(item: &ItemStruct, errors: &mut Errors) -> Vec<Field> {
     match &item.fields {
         Fields::Unit => Vec::new(),
         Fields::Unnamed(fields) => {
-            errors.at(fields, "a parameter needs a name: write a struct with named fields");
+            errors.at(
+                fields,
+                "a parameter needs a name: write a struct with named fields",
+            );
             Vec::new()
         }
         Fields::Named(named) => named
@@ -69,10 +75,16 @@ fn fields(item: &ItemStruct, errors: &mut Errors) -> Vec<Field> {
 /// component can have as a property.
 pub(crate) fn check_parameter(name: &syn::Ident, errors: &mut Errors) {
     let text = name.unraw().to_string();
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if text == "children" {
-        errors.at(name, "a parameter can't be named `children`: the provider's content is");
-    } else if !text.starts_with(|letter: char| letter.is_ascii_lowercase()) || !text.chars().all(plain) {
+        errors.at(
+            name,
+            "a parameter can't be named `children`: the provider's content is",
+        );
+    } else if !text.starts_with(|letter: char| letter.is_ascii_lowercase())
+        || !text.chars().all(plain)
+    {
         errors.at(
             name,
             "a parameter's name travels in headers: it begins with a letter from a to z, and has those, digits and `_`",
@@ -94,10 +106,16 @@ fn name(item: &ItemStruct, options: &Options, errors: &mut Errors) -> String {
 }
 
 fn check_name(name: &str, tokens: &impl quote::ToTokens, errors: &mut Errors) {
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if name == "global" {
-        errors.at(tokens, "`global` is the page's own context: `context = \"global\"` makes a member of it");
-    } else if !name.starts_with(|letter: char| letter.is_ascii_lowercase()) || !name.chars().all(plain) {
+        errors.at(
+            tokens,
+            "`global` is the page's own context: `context = \"global\"` makes a member of it",
+        );
+    } else if !name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        || !name.chars().all(plain)
+    {
         errors.at(
             tokens,
             format!("{name:?} can't be a name on the wire: letters from a to z, digits and `_`; choose one with `name = \"...\"`"),

@@ -63,7 +63,12 @@ pub(crate) fn pass(time: Duration) {
 
 /// How many timers wait.
 pub(crate) fn timers() -> usize {
-    TIMERS.with_borrow(|timers| timers.iter().filter(|(_, run)| run.borrow().is_some()).count())
+    TIMERS.with_borrow(|timers| {
+        timers
+            .iter()
+            .filter(|(_, run)| run.borrow().is_some())
+            .count()
+    })
 }
 
 /// Puts data into the page.

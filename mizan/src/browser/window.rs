@@ -83,7 +83,11 @@ pub(crate) fn page_data() -> Vec<String> {
         Ok(slots) if slots.is_object() => slots,
         _ => return Vec::new(),
     };
-    let slot = |slot: usize| js_sys::Reflect::get_u32(&slots, slot as u32).ok()?.as_string();
+    let slot = |slot: usize| {
+        js_sys::Reflect::get_u32(&slots, slot as u32)
+            .ok()?
+            .as_string()
+    };
     // The first is the global context's, which may have no members
     let provided = (FIRST_SLOT + 1..).map_while(slot);
     slot(FIRST_SLOT).into_iter().chain(provided).collect()
@@ -127,7 +131,9 @@ pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
             }
         }));
     }
-    drop(window_event_listener_untyped("online", move |_| run(Wake::Reconnect)));
+    drop(window_event_listener_untyped("online", move |_| {
+        run(Wake::Reconnect)
+    }));
 }
 
 /// Tells the developer, on the console.

@@ -1,7 +1,7 @@
-//! A call from the browser: one `POST` with JSON.
+//! A call from the browser.
 
-use super::{Call, wire::Answer};
-use crate::{Error, Result, fetch};
+use super::Call;
+use crate::{Result, mutation::client as mutation};
 
 /// Calls the function over HTTP.
 ///
@@ -9,8 +9,5 @@ use crate::{Error, Result, fetch};
 ///
 /// What the function answered, or NETWORK when no answer of the server's arrived.
 pub async fn call<C: Call>(arguments: C) -> Result<C::Output> {
-    let body = serde_json::to_string(&arguments).map_err(Error::internal)?;
-    let text = fetch::post(C::PATH, body).await?;
-    let answer: Answer<C::Output> = serde_json::from_str(&text).map_err(fetch::unreadable)?;
-    Ok(answer.result)
+    mutation::call(&arguments, Vec::new()).await
 }

@@ -20,15 +20,15 @@ pub(crate) use client as side;
 pub(crate) use server as side;
 
 pub use leptos::AnswerEncoding;
-#[doc(hidden)]
-pub use shape::Shapes;
-pub(crate) use shape::build;
 #[cfg(feature = "ssr")]
 #[doc(hidden)]
 pub use server_fn::axum::AxumServerFnBackend as Server;
 #[cfg(not(feature = "ssr"))]
 #[doc(hidden)]
 pub use server_fn::mock::BrowserMockServer as Server;
+#[doc(hidden)]
+pub use shape::Shapes;
+pub(crate) use shape::build;
 
 use serde::{Serialize, de::DeserializeOwned};
 

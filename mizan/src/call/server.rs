@@ -13,9 +13,9 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::FutureExt;
-use percent_encoding::percent_decode;
 use http::request::Parts;
 use leptos::reactive::owner::with_context;
+use percent_encoding::percent_decode;
 use serde::{Deserializer, de::DeserializeOwned};
 use serde_json::error::Category;
 use std::{any::Any, collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin};

@@ -158,7 +158,10 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 impl<'de> SeqAccess<'de> for Tracer<'_> {
     type Error = Traced;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Traced> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Traced> {
         seed.deserialize(Tracer(self.0)).map(Some)
     }
 }

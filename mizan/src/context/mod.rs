@@ -22,7 +22,7 @@ pub(crate) use client as side;
 #[cfg(feature = "ssr")]
 pub(crate) use server as side;
 
-pub(crate) use key::key;
+pub(crate) use key::key_of;
 pub use {
     options::ContextOptions,
     param::{ContextParam, Value},
@@ -34,6 +34,7 @@ use leptos::{
     IntoView,
     children::TypedChildren,
     context::{Provider, ProviderProps},
+    prelude::with_context,
 };
 
 /// A context: a name on the wire, and parameters. `#[mizan::context]` implements it.
@@ -118,8 +119,11 @@ pub fn query<M: Member>() -> Query<M::Output> {
     if M::Context::PROVIDER.is_empty() {
         return side::Handle::global().query::<M>();
     }
-    leptos::prelude::with_context(|provided: &Provided<M::Context>| provided.instance.query::<M>())
-        .unwrap_or_else(|| Query::outside(M::NAME, M::Context::PROVIDER))
+    // Taken out first: the owner is locked meanwhile, and a query makes one of its own
+    match with_context(|provided: &Provided<M::Context>| provided.instance.clone()) {
+        Some(instance) => instance.query::<M>(),
+        None => Query::outside(M::NAME, M::Context::PROVIDER),
+    }
 }
 
 /// The global context as a whole; returned by [`use_context_global`].

@@ -1,12 +1,14 @@
-use crate::{Error, Result};
-use leptos::{
-    prelude::{
-        ArcAsyncDerived, AsyncDerived, AsyncDerivedFuture, DefinedAt, Get, GetValue, IsDisposed,
-        ReadUntracked, StoredValue, Track,
-    },
-    reactive::signal::ArcRwSignal,
+use super::side::{self, Source};
+use crate::{Code, Error, Result};
+use leptos::prelude::{
+    ArcAsyncDerived, AsyncDerived, AsyncDerivedFuture, DefinedAt, Get, IsDisposed, ReadUntracked,
+    StoredValue, Track, WithValue,
 };
-use std::{future::IntoFuture, panic::Location, sync::Arc};
+use serde::de::DeserializeOwned;
+use std::{
+    future::{IntoFuture, ready},
+    panic::Location,
+};
 
 /// A member of a context, as a component sees it.
 ///
@@ -46,19 +48,11 @@ pub struct Query<T: 'static> {
     source: Option<StoredValue<Source>>,
 }
 
-/// Where a query's value comes from, and how that is going.
-#[derive(Clone)]
-pub(crate) struct Source {
-    pub(crate) fetching: ArcRwSignal<bool>,
-    pub(crate) error: ArcRwSignal<Option<Error>>,
-    pub(crate) refetch: Arc<dyn Fn() + Send + Sync>,
-}
-
 impl<T> Query<T> {
     /// Returns whether a request for the value is under way: the first one or a later one.
     pub fn is_fetching(&self) -> bool {
         self.source
-            .is_some_and(|source| source.get_value().fetching.get())
+            .is_some_and(|source| source.with_value(Source::is_fetching))
     }
 
     /// Returns the error of the last attempt: the member's own, or that of a fetch that failed
@@ -69,7 +63,7 @@ impl<T> Query<T> {
     {
         let fetch = self
             .source
-            .and_then(|source| source.get_value().error.get());
+            .and_then(|source| source.with_value(Source::error));
         fetch.or_else(|| self.value.get()?.err())
     }
 
@@ -79,33 +73,23 @@ impl<T> Query<T> {
     /// made this necessary. On the server this does nothing.
     pub fn refetch(&self) {
         if let Some(source) = self.source {
-            (source.get_value().refetch)();
+            source.with_value(Source::refetch);
+        }
+    }
+
+    /// Says that the value is no longer true: it is fetched again, with all members of its
+    /// context. On the server this does nothing.
+    ///
+    /// What a mutation changes needs no such call: `affects` on its function says it once for all.
+    pub fn invalidate(&self) {
+        if let Some(source) = self.source {
+            source.with_value(Source::invalidate);
         }
     }
 }
 
-impl<T: Send + Sync + 'static> Query<T> {
-    /// Shows a value, until the next fetch says otherwise.
-    pub fn set(&self, value: T) {
-        leptos::prelude::Set::set(&self.value, Some(Ok(value)));
-    }
-
-    /// Changes the value in place, if there is one.
-    pub fn update(&self, change: impl FnOnce(&mut T)) {
-        // Writing would end the wait for a first answer, also where nothing is written
-        let has_value = self
-            .try_read_untracked()
-            .is_some_and(|value| matches!(*value, Some(Ok(_))));
-        if has_value {
-            leptos::prelude::Update::update(&self.value, |value| {
-                if let Some(Ok(value)) = value {
-                    change(value);
-                }
-            });
-        }
-    }
-
-    /// A query whose value is fetched, and can be fetched again.
+impl<T: Clone + Send + Sync + 'static> Query<T> {
+    /// A query whose value comes from somewhere else.
     #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
     pub(crate) fn fetched(value: ArcAsyncDerived<Result<T>>, source: Source) -> Self {
         Self {
@@ -115,12 +99,46 @@ impl<T: Send + Sync + 'static> Query<T> {
     }
 
     /// A query that is never fetched again.
-    #[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "the server's"))]
     pub(crate) fn settled(value: ArcAsyncDerived<Result<T>>) -> Self {
         Self {
             value: value.into(),
             source: None,
         }
+    }
+
+    /// The query of a hook that was called outside of its provider: an error, which the developer
+    /// is told as well.
+    pub(crate) fn outside(member: &str, provider: &str) -> Self {
+        let message = format!("`use_{member}()` was called outside of a `<{provider}>`");
+        side::complain(&message);
+        let error = Error::new(Code::Internal, message);
+        Self::settled(ArcAsyncDerived::new(move || ready(Err(error.clone()))))
+    }
+}
+
+impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
+    /// Shows a value, until the next fetch says otherwise.
+    pub fn set(&self, value: T) {
+        match self.source {
+            Some(source) => source.with_value(|source| source.set(value)),
+            None => leptos::prelude::Set::set(&self.value, Some(Ok(value))),
+        }
+    }
+
+    /// Changes the value in place, if there is one.
+    pub fn update(&self, change: impl FnOnce(&mut T)) {
+        if let Some(source) = self.source {
+            source.with_value(|source| source.update(change));
+        }
+    }
+
+    /// Lays a change over the value until the overlay is lifted.
+    #[cfg(not(feature = "ssr"))]
+    pub(crate) fn lay(
+        &self,
+        change: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Option<super::client::Overlay> {
+        self.source?.try_with_value(|source| source.lay(change))?
     }
 }
 

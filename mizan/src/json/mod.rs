@@ -22,10 +22,26 @@ impl Entries {
         Some(self.0.remove(index).1)
     }
 
+    /// Puts in an entry, in place of another one of its name.
+    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
+    pub(crate) fn replace(&mut self, name: &str, value: Box<RawValue>) {
+        drop(self.take(name));
+        self.0.push((name.to_owned(), value));
+    }
+
     /// Takes out a text, which has to be there.
     pub(crate) fn take_text(&mut self, name: &'static str) -> Result<String, Error> {
         let value = self.take(name).ok_or_else(|| Error::missing_field(name))?;
         serde_json::from_str(value.get())
+    }
+}
+
+impl IntoIterator for Entries {
+    type Item = (String, Box<RawValue>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

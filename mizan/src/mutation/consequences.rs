@@ -7,7 +7,7 @@
 use crate::{
     call::{Call, server::Body},
     context::{
-        Context, Value, key,
+        Context, Value, key_of,
         server::{Instance, Parameter, ServerContext, ServerMember},
     },
 };
@@ -182,7 +182,10 @@ impl Stale {
 
     /// As it stands in the header `Mizan-Invalidate`.
     pub(crate) fn key(&self) -> String {
-        key(self.context, self.scope.iter().map(|(name, value)| (*name, value)))
+        key_of(
+            self.context,
+            self.scope.iter().map(|(name, value)| (*name, value)),
+        )
     }
 }
 
@@ -243,7 +246,11 @@ impl Pending {
         }
         let arguments = arguments.arguments();
         let effects = C::EFFECTS.iter();
-        Self(effects.map(|effect| (effect, effect.stale(&arguments))).collect())
+        Self(
+            effects
+                .map(|effect| (effect, effect.stale(&arguments)))
+                .collect(),
+        )
     }
 
     /// Counts them, and what the body invalidated.
@@ -285,7 +292,7 @@ tokio::task_local! {
 pub(crate) async fn collect<T>(body: impl Future<Output = T>) -> (T, Vec<Stale>) {
     let body = async {
         let output = body.await;
-        (output, INVALIDATED.take())
+        (output, INVALIDATED.with(RefCell::take))
     };
     INVALIDATED.scope(RefCell::default(), body).await
 }
@@ -317,7 +324,11 @@ pub(crate) async fn collect<T>(body: impl Future<Output = T>) -> (T, Vec<Stale>)
 pub fn invalidate<C: ServerContext>(context: C) {
     push(Stale {
         context: C::NAME,
-        scope: C::PARAMETERS.iter().copied().zip(context.values()).collect(),
+        scope: C::PARAMETERS
+            .iter()
+            .copied()
+            .zip(context.values())
+            .collect(),
         own: false,
     });
 }
@@ -337,7 +348,9 @@ fn push(stale: Stale) {
     let context = stale.context;
     let pushed = INVALIDATED.try_with(|list| list.borrow_mut().push(stale));
     if pushed.is_err() {
-        tracing::warn!(context, "invalidated outside of a function's body: nobody is told");
+        tracing::warn!(
+            context,
+            "invalidated outside of a function's body: nobody is told"
+        );
     }
 }
-

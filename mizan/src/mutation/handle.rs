@@ -4,6 +4,7 @@ use leptos::{
     prelude::{Get, GetUntracked, Set, StoredValue, Update, WithValue},
     reactive::signal::ArcRwSignal,
 };
+use serde::de::DeserializeOwned;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
@@ -97,11 +98,14 @@ impl<C: Callable<Output: Clone>> Mutation<C> {
     /// one back leaves the others. Each one may be applied several times, to a newer value each
     /// time: set what the call sets, and don't count.
     #[must_use]
-    pub fn optimistic<T: Clone + Send + Sync + 'static>(
+    pub fn optimistic<T>(
         self,
         query: Query<T>,
         change: impl Fn(&mut T, &C) + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Self
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
         let change = side::change(query, change);
         self.0.with_value(|state| lock(&state.changes).push(change));
         self

@@ -1,15 +1,12 @@
 //! A mutation's handle while a page is rendered: nobody presses a button.
 
-pub use crate::call::server::Body as Callable;
+pub(crate) use crate::call::server::Body as Callable;
 
 use crate::{Query, Result, call::server::call};
 use std::sync::Arc;
 
 /// Runs the body.
-pub(crate) async fn run<C: Callable>(
-    arguments: C,
-    _: &[Change<C>],
-) -> Result<C::Output> {
+pub(crate) async fn run<C: Callable>(arguments: C, _: &[Change<C>]) -> Result<C::Output> {
     call(arguments).await
 }
 

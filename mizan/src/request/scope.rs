@@ -1,10 +1,9 @@
 use super::StateMap;
-use crate::{
-    context::server::Instances,
-    mutation::consequences::Consequences,
-    server::Site,
+use crate::{context::server::Instances, mutation::consequences::Consequences, server::Site};
+use leptos::{
+    config::Env,
+    reactive::owner::{use_context, with_context},
 };
-use leptos::{config::Env, reactive::owner::with_context};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What belongs to one request, reachable from everything that runs in it.
@@ -31,6 +30,11 @@ impl Scope {
         with_context(f)
     }
 
+    /// Returns the scope of the current request; `None` outside of one.
+    pub(crate) fn current() -> Option<Self> {
+        use_context()
+    }
+
     pub(crate) fn state(&self) -> &StateMap {
         &self.0.site.state
     }
@@ -50,6 +54,9 @@ impl Scope {
 
     /// What the calls of the request have done to contexts so far.
     pub(crate) fn consequences(&self) -> MutexGuard<'_, Consequences> {
-        self.0.consequences.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .consequences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

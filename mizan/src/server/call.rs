@@ -121,10 +121,7 @@ pub(super) fn owner() -> Owner {
 }
 
 /// Creates a future in an owner, and runs it there.
-pub(super) fn in_owner<F: Future>(
-    owner: &Owner,
-    create: impl FnOnce() -> F,
-) -> ScopedFuture<F> {
+pub(super) fn in_owner<F: Future>(owner: &Owner, create: impl FnOnce() -> F) -> ScopedFuture<F> {
     owner.with(|| ScopedFuture::new_untracked(create()))
 }
 

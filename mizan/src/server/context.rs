@@ -52,7 +52,10 @@ async fn read(
     // The last segment as it is: no name of a context has a letter that would be escaped
     let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
     let instance = Instance::read(&site.contexts, context, values(parts.uri.query())?)?;
-    let members = site.contexts.get(instance.context).map(|entry| &*entry.members);
+    let members = site
+        .contexts
+        .get(instance.context)
+        .map(|entry| &*entry.members);
     let scope = Scope::new(Arc::clone(&site));
     let owner = owner();
     let outcomes = in_owner(&owner, || {

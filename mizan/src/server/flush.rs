@@ -58,7 +58,10 @@ pub(super) async fn refresh(
     let timeout = site.request_timeout.min(LONGEST_WAIT);
     let runs = instances.map(|instance| {
         in_owner(owner, || async move {
-            let members = site.contexts.get(instance.context).map(|entry| &*entry.members);
+            let members = site
+                .contexts
+                .get(instance.context)
+                .map(|entry| &*entry.members);
             let outcomes = run_all(members.unwrap_or_default(), &instance, timeout).await;
             (instance, outcomes)
         })

@@ -1,4 +1,8 @@
-use crate::{Error, Result, browser, context::{Value, key}, json::Entries};
+use crate::{
+    Error, Result, browser,
+    context::{Value, key_of},
+    json::Entries,
+};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -24,6 +28,12 @@ impl Bundle {
             data: part("data")?,
             errors: part("errors")?,
         })
+    }
+
+    /// Puts in a member's value, in place of what is there.
+    pub(super) fn replace(&mut self, member: &str, value: Box<RawValue>) {
+        drop(self.errors.take(member));
+        self.data.replace(member, value);
     }
 
     /// Takes one member's answer out; `None` where it is not in here.
@@ -75,6 +85,9 @@ impl Target {
     /// The key of the instance, where all of its parameters are there.
     pub(super) fn key(&self) -> String {
         let parameters = self.parameters.iter();
-        key(&self.context, parameters.map(|(name, value)| (name.as_str(), value)))
+        key_of(
+            &self.context,
+            parameters.map(|(name, value)| (name.as_str(), value)),
+        )
     }
 }

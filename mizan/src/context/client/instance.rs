@@ -5,10 +5,10 @@ use super::{
     slot::{Slot, TypedSlot},
 };
 use crate::{
-    Error, Result,
+    Error,
     browser::{self, Request, Timer, Wake},
     call::wire::PREFIX,
-    context::{Context, ContextOptions, Value, key},
+    context::{Context, ContextOptions, Value, key_of},
 };
 use futures::{future::abortable, stream::AbortHandle};
 use leptos::{
@@ -66,7 +66,7 @@ enum Data {
 impl Instance {
     pub(super) fn new<C: Context>(context: &C, store: &Arc<Store>) -> Self {
         let values = context.values();
-        let key = key(C::NAME, C::PARAMETERS.iter().copied().zip(&values));
+        let key = key_of(C::NAME, C::PARAMETERS.iter().copied().zip(&values));
         Self::described(key, C::NAME, C::PARAMETERS, values, C::OPTIONS, store)
     }
 
@@ -139,7 +139,9 @@ impl Instance {
     fn known_slot(&self, member: &str) -> Option<Arc<dyn Slot>> {
         let state = lock(&self.state);
         let mut slots = state.slots.iter();
-        slots.find(|(name, _)| *name == member).map(|(_, slot)| Arc::clone(slot))
+        slots
+            .find(|(name, _)| *name == member)
+            .map(|(_, slot)| Arc::clone(slot))
     }
 
     fn add_slot(self: &Arc<Self>, member: &'static str, slot: Arc<dyn Slot>) {
@@ -256,7 +258,10 @@ impl Instance {
     pub(super) fn prefetch(self: &Arc<Self>) {
         let (wanted, mounted) = {
             let state = lock(&self.state);
-            (state.request.is_none() && self.is_wanted(&state), state.mounted)
+            (
+                state.request.is_none() && self.is_wanted(&state),
+                state.mounted,
+            )
         };
         if wanted {
             self.fetch();
@@ -424,4 +429,3 @@ fn encoded(text: &str) -> String {
     }
     encoded
 }
-

@@ -16,10 +16,9 @@ mod handle;
 mod instance;
 mod page;
 mod slot;
-#[cfg(test)]
-mod tests;
 
-pub use super::Context as Providable;
+pub(crate) use super::Context as Providable;
+pub(crate) use crate::browser::complain;
 pub(crate) use {
     bundle::{Bundle, Target},
     handle::{Handle, Source},
@@ -34,5 +33,7 @@ pub(crate) fn prefetch<C: super::Context>(context: &C) {
 
 /// Locks; a panic elsewhere is no reason for another one here.
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

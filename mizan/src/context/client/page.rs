@@ -204,7 +204,11 @@ impl Store {
             instance.context == target.context
                 && parameters.all(|(name, value)| instance.has(name, value))
         };
-        lock(&self.instances).values().filter(matches).cloned().collect()
+        lock(&self.instances)
+            .values()
+            .filter(matches)
+            .cloned()
+            .collect()
     }
 }
 

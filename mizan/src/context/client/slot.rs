@@ -127,7 +127,10 @@ impl<T: Clone + Send + Sync + 'static> TypedSlot<T> {
     fn lift(&self, number: u64, end: End) {
         let change = {
             let mut state = lock(&self.state);
-            let index = state.overlays.iter().position(|(known, _)| *known == number);
+            let index = state
+                .overlays
+                .iter()
+                .position(|(known, _)| *known == number);
             index.map(|index| state.overlays.remove(index).1)
         };
         match (end, change) {

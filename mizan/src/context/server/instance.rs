@@ -2,7 +2,7 @@ use super::registration::{Contexts, Parameters};
 use crate::{
     Error, Result,
     call::server::{MOST_NAMED, shorten},
-    context::{Context, ContextParam, Value, key},
+    context::{Context, ContextParam, Value, key_of},
 };
 use serde::{Serialize, ser::SerializeMap};
 use std::{collections::BTreeMap, sync::Arc};
@@ -51,7 +51,7 @@ impl Instance {
     }
 
     pub(crate) fn key(&self) -> String {
-        key(self.context, self.values())
+        key_of(self.context, self.values())
     }
 
     /// Writes `"context":..,"params":{..}`, without the braces around them.
@@ -68,7 +68,10 @@ impl Instance {
 struct Params<'a>(&'a Instance);
 
 impl Serialize for Params<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
         for (name, value) in self.0.values().filter(|(_, value)| **value != Value::Null) {
             object.serialize_entry(name, value)?;
@@ -111,7 +114,9 @@ impl Values {
 
     fn mistake(&mut self, name: &str, message: String) {
         if self.mistakes.len() < MOST_NAMED {
-            self.mistakes.entry(shorten(name)).or_insert_with(|| vec![message]);
+            self.mistakes
+                .entry(shorten(name))
+                .or_insert_with(|| vec![message]);
         }
     }
 

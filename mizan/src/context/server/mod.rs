@@ -15,16 +15,21 @@ mod registration;
 pub(crate) use {
     instance::Instance,
     outcome::{Outcomes, run_all},
-    page::{Handle, Instances, start_global},
+    page::{Handle, Instances, Source, start_global},
     registration::Contexts,
+    registration::ServerContext as Providable,
 };
 pub use {
     instance::Values,
     registration::{
-        ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerContext as Providable,
-        ServerMember,
+        ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerMember,
     },
 };
+
+/// Tells the developer.
+pub(crate) fn complain(message: &str) {
+    tracing::error!("{message}");
+}
 
 /// A page is rendered with what its request finds: nothing is fetched ahead.
 pub(crate) fn prefetch<C: super::Context>(_: &C) {}

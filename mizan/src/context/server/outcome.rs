@@ -26,7 +26,10 @@ pub(super) fn run<M: ServerMember>(
             Some(arguments) => tokio::time::timeout(timeout, call::call(arguments))
                 .await
                 .unwrap_or_else(|_| Err(Error::unavailable("the function took too long"))),
-            None => Err(Error::internal(format!("two contexts are named like that of `{}`", M::NAME))),
+            None => Err(Error::internal(format!(
+                "two contexts are named like that of `{}`",
+                M::NAME
+            ))),
         };
         Arc::new(result) as Arc<dyn Outcome>
     }
@@ -56,7 +59,9 @@ impl<T: Serialize + Send + Sync + 'static> Outcome for Result<T> {
 }
 
 /// Takes the answer of `M` out of its outcome, where it was put with that very type.
-pub(super) fn typed<M: crate::Call<Output: Clone>>(outcome: &Arc<dyn Outcome>) -> Result<M::Output> {
+pub(super) fn typed<M: crate::Call<Output: Clone>>(
+    outcome: &Arc<dyn Outcome>,
+) -> Result<M::Output> {
     let outcome: &dyn Any = &**outcome;
     outcome
         .downcast_ref::<Result<M::Output>>()
@@ -91,7 +96,11 @@ impl Outcomes {
     /// error that is meant for the caller.
     pub(crate) fn are_settled(&self) -> bool {
         let passing = |code| matches!(code, Code::Internal | Code::Unavailable);
-        !self.0.iter().filter_map(|(_, outcome)| outcome.failure()).any(passing)
+        !self
+            .0
+            .iter()
+            .filter_map(|(_, outcome)| outcome.failure())
+            .any(passing)
     }
 
     /// Writes `"data":{..},"errors"?:{..}`, without the braces around them.

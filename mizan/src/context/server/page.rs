@@ -6,7 +6,7 @@ use super::{
     registration::{MemberRegistration, Parameters},
 };
 use crate::{
-    Result,
+    Error, Result,
     call::server::buffer,
     context::{Context, Global, Member, Query, wire::FIRST_SLOT},
     request::Scope,
@@ -23,7 +23,10 @@ use leptos::reactive::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,6 +36,24 @@ pub(crate) struct Instances {
     global: OnceLock<Handle>,
     /// Those of providers, by their keys.
     provided: Mutex<HashMap<String, Handle>>,
+    /// How many slots of the page they have.
+    slots: AtomicUsize,
+}
+
+impl Instances {
+    /// The instance of a provider, running from now on, or already.
+    fn provided(&self, instance: &Instance, site: &Site, page: &dyn SharedContext) -> Handle {
+        let key = instance.key();
+        let known = || self.provided.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = known().get(&key).cloned();
+        running.unwrap_or_else(|| {
+            // Behind the global context's
+            let slot = FIRST_SLOT + 1 + self.slots.fetch_add(1, Ordering::Relaxed);
+            let handle = start(instance, slot, site, page);
+            known().insert(key, handle.clone());
+            handle
+        })
+    }
 }
 
 /// An instance whose members run, or have run: each one can be waited for by many. Without one,
@@ -72,7 +93,10 @@ pub(crate) fn start_global(scope: &Scope, site: &Site) {
     // written there would be another visitor's.
     let page = Owner::current().filter(|owner| owner.parent().is_none());
     if let Some(shared_context) = page.and_then(|owner| owner.shared_context())
-        && site.contexts.get(Global::NAME).is_some_and(|global| !global.members.is_empty())
+        && site
+            .contexts
+            .get(Global::NAME)
+            .is_some_and(|global| !global.members.is_empty())
     {
         let global = start(&Instance::of(Global), FIRST_SLOT, site, &*shared_context);
         // Called once for each scope
@@ -85,7 +109,10 @@ pub(crate) fn start_global(scope: &Scope, site: &Site) {
 /// What does not have its answer at once runs on in a task of its own, so that a slow member holds
 /// up only what reads it.
 fn start(instance: &Instance, slot: usize, site: &Site, page: &dyn SharedContext) -> Handle {
-    let members = site.contexts.get(instance.context).map(|entry| &entry.members);
+    let members = site
+        .contexts
+        .get(instance.context)
+        .map(|entry| &entry.members);
     let running: Arc<[_]> = members
         .into_iter()
         .flatten()
@@ -125,34 +152,28 @@ fn payload(instance: &Instance, outcomes: &Outcomes) -> Result<String> {
 impl Handle {
     /// The global context's.
     pub(crate) fn global() -> Self {
-        let handle = Scope::with(|scope| scope.instances().global.get().cloned());
-        handle.flatten().unwrap_or_default()
+        let scope = Scope::current();
+        let global = scope.and_then(|scope| scope.instances().global.get().cloned());
+        global.unwrap_or_default()
     }
 
     /// That of a provider, running from now on, or already.
     pub(crate) fn provided<C: ServerContext>(parameters: impl Fn() -> C) -> Self {
-        let handle = Scope::with(|scope| {
-            let page = Owner::current_shared_context()?;
-            let instance = Instance::of(leptos::prelude::untrack(parameters));
-            let key = instance.key();
-            let known = &scope.instances().provided;
-            let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(handle) = known().get(&key) {
-                return Some(handle.clone());
+        match (Scope::current(), Owner::current_shared_context()) {
+            (Some(scope), Some(page)) => {
+                let instance = Instance::of(leptos::prelude::untrack(parameters));
+                scope.instances().provided(&instance, scope.site(), &*page)
             }
-            // Behind the global context's
-            let slot = FIRST_SLOT + 1 + known().len();
-            let handle = start(&instance, slot, scope.site(), &*page);
-            known().insert(key, handle.clone());
-            Some(handle)
-        });
-        handle.flatten().unwrap_or_default()
+            _ => Self::default(),
+        }
     }
 
     /// The query of a member.
     pub(crate) fn query<M: Member>(&self) -> Query<M::Output> {
         let mut members = self.0.iter().flat_map(|members| members.iter());
-        let run = members.find(|(name, _)| *name == M::NAME).map(|(_, run)| run.clone());
+        let run = members
+            .find(|(name, _)| *name == M::NAME)
+            .map(|(_, run)| run.clone());
         Query::settled(match run {
             Some(run) => ArcAsyncDerived::new(move || {
                 run.clone().outcome().map(|outcome| typed::<M>(&outcome))
@@ -168,5 +189,34 @@ impl Handle {
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// Where a query's value could be fetched from: there is no such place on the server.
+pub(crate) enum Source {}
+
+impl Source {
+    pub(crate) fn is_fetching(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn error(&self) -> Option<Error> {
+        match *self {}
+    }
+
+    pub(crate) fn refetch(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn invalidate(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn set<T>(&self, _: T) {
+        match *self {}
+    }
+
+    pub(crate) fn update<T>(&self, _: impl FnOnce(&mut T)) {
+        match *self {}
     }
 }
