@@ -38,6 +38,10 @@
 //! An application forwards its own features of these names. `ssr` is the one switch between the
 //! halves; where both are on, it wins.
 
+// For tests inside of the crate, whose macros name it
+#[cfg(test)]
+extern crate self as mizan;
+
 #[cfg(feature = "ssr")]
 pub use cookie;
 pub use {

@@ -159,7 +159,7 @@ async fn what_the_page_carries_is_there_at_once_and_not_fetched() {
     server("[]");
     page_has(
         SLOT,
-        r#"{"instance":"global","bundle":{"data":{"greeting":"hi </script>"},"errors":{"number":{"code":"FORBIDDEN","message":"no"}}}}"#,
+        r#"{"context":"global","params":{},"data":{"greeting":"hi </script>"},"errors":{"number":{"code":"FORBIDDEN","message":"no"}}}"#,
     );
     let (element, _handle) = mount(|| {
         let (greeting, again, number) = (use_greeting(), use_greeting(), use_number());
@@ -201,7 +201,7 @@ async fn what_it_does_not_carry_is_one_request_for_all() {
 async fn a_refetch_replaces_the_values_and_a_failed_one_keeps_them() {
     page_has(
         SLOT,
-        r#"{"instance":"global","bundle":{"data":{"greeting":"old","number":1}}}"#,
+        r#"{"context":"global","params":{},"data":{"greeting":"old","number":1}}"#,
     );
     server(r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"new\",\"number\":2}}", {}, 10]]"#);
     let (_element, handle) = mount(|| {
@@ -251,7 +251,7 @@ thread_local! {
 async fn a_late_answer_never_replaces_a_newer_one() {
     page_has(
         SLOT,
-        r#"{"instance":"global","bundle":{"data":{"greeting":"old"}}}"#,
+        r#"{"context":"global","params":{},"data":{"greeting":"old"}}"#,
     );
     server(
         r#"[["ctx/global", 200, "{\"data\":{\"greeting\":\"first, and late\"}}", {}, 80],
@@ -277,7 +277,7 @@ async fn a_late_answer_never_replaces_a_newer_one() {
 async fn a_value_can_be_set_and_changed_in_place() {
     page_has(
         SLOT,
-        r#"{"instance":"global","bundle":{"data":{"number":1}}}"#,
+        r#"{"context":"global","params":{},"data":{"number":1}}"#,
     );
     server("[]");
     let (element, _handle) = mount(|| {

@@ -257,7 +257,7 @@ async fn members_run_once_for_a_page_however_many_read_them() {
         let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
         assert_eq!(digits, round.to_string().repeat(3));
         assert_eq!(runs.load(Ordering::SeqCst), round + 1, "{path}");
-        assert_eq!(payload(&page.text)["bundle"]["data"]["counted"], round);
+        assert_eq!(payload(&page.text)["data"]["counted"], round);
     }
 }
 
@@ -266,7 +266,7 @@ async fn members_run_for_pages_that_read_none() {
     let (app, _) = site();
     let page = get(&app, "/bare").await;
     assert_eq!(
-        payload(&page.text)["bundle"]["data"]["late"],
+        payload(&page.text)["data"]["late"],
         "late but here",
         "for the page after this one"
     );
@@ -278,7 +278,7 @@ async fn hostile_strings_survive_the_payload_unharmed() {
     for path in ["/", "/ooo"] {
         let page = get(&app, path).await;
         assert_eq!(
-            payload(&page.text)["bundle"]["data"]["hostile"],
+            payload(&page.text)["data"]["hostile"],
             json!([HOSTILE, "1"])
         );
         assert_eq!(
@@ -308,7 +308,7 @@ async fn a_failing_member_leaves_the_others_and_the_page_alive() {
         assert!(page.text.contains("something went wrong on the server"));
         assert!(page.text.contains("late but here"));
         assert!(!page.text.contains("secret"));
-        let bundle = &payload(&page.text)["bundle"];
+        let bundle = &payload(&page.text);
         assert_eq!(
             bundle["errors"]["refused"],
             json!({ "code": "FORBIDDEN", "message": "not for you" })
@@ -327,9 +327,9 @@ async fn a_member_sees_the_request_of_its_page() {
         .body(Body::empty())
         .unwrap();
     let page = send(&app, request).await;
-    assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], "Ada");
+    assert_eq!(payload(&page.text)["data"]["cookie"], "Ada");
     assert_eq!(
-        payload(&get(&app, "/").await.text)["bundle"]["data"]["cookie"],
+        payload(&get(&app, "/").await.text)["data"]["cookie"],
         Value::Null
     );
 }
@@ -515,7 +515,7 @@ async fn a_member_that_hangs_does_not_take_the_others_with_it() {
     let page = ask("/").await;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(
-        payload(&page.text)["bundle"]["errors"]["hanging"]["code"],
+        payload(&page.text)["errors"]["hanging"]["code"],
         "UNAVAILABLE"
     );
 }
@@ -569,7 +569,7 @@ async fn a_server_function_of_leptos_leaves_the_pages_alone() {
         (function.status, function.text.as_str()),
         (StatusCode::OK, "1")
     );
-    assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], "page");
+    assert_eq!(payload(&page.text)["data"]["cookie"], "page");
     assert_eq!(
         page.text
             .matches("__RESOLVED_RESOURCES[1073741824]")
@@ -622,7 +622,7 @@ async fn requests_do_not_see_each_other() {
                 .body(Body::empty())
                 .unwrap();
             let page = send(&app, request).await;
-            assert_eq!(payload(&page.text)["bundle"]["data"]["cookie"], who);
+            assert_eq!(payload(&page.text)["data"]["cookie"], who);
             assert!(
                 page.text.contains(&format!("id=\"cookie\">{who}")),
                 "{}",

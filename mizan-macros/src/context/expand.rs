@@ -98,8 +98,8 @@ fn server(context: &Definition) -> TokenStream {
     let names: Vec<_> = fields.iter().map(|(_, field)| &field.name).collect();
     // All of them first, so that every mistake is told
     let reads = fields.iter().map(|(name, field)| {
-        let field = &field.name;
-        quote! { let #field = values.take(#name); }
+        let (field, ty) = (&field.name, &field.ty);
+        quote_spanned! { ty.span()=> let #field = values.take(#name); }
     });
     quote! {
         ::mizan::server! {

@@ -12,14 +12,19 @@ use std::{
 /// A request that waits for its answer.
 pub(crate) struct Asked {
     pub(crate) path: String,
+    pub(crate) body: Option<String>,
     pub(crate) headers: Vec<(&'static str, String)>,
     answer: oneshot::Sender<Result<Response>>,
 }
 
 impl Asked {
     pub(crate) fn answer(self, text: &str) {
+        self.answer_with(200, text);
+    }
+
+    pub(crate) fn answer_with(self, status: u16, text: &str) {
         let text = text.to_owned();
-        let _ = self.answer.send(Ok(Response { status: 200, text }));
+        let _ = self.answer.send(Ok(Response { status, text }));
     }
 
     pub(crate) fn fail(self, error: crate::Error) {
@@ -38,6 +43,7 @@ thread_local! {
     static ASKED: RefCell<Vec<Asked>> = const { RefCell::new(Vec::new()) };
     static TIMERS: RefCell<Vec<(f64, Run)>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<f64> = const { Cell::new(0.0) };
+    static WAKING: RefCell<Option<Box<dyn Fn(Wake)>>> = const { RefCell::new(None) };
     static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -81,6 +87,7 @@ pub(crate) async fn send(request: Request) -> Result<Response> {
     ASKED.with_borrow_mut(|asked| {
         asked.push(Asked {
             path: request.path,
+            body: request.body,
             headers: request.headers,
             answer,
         });
@@ -109,12 +116,19 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.0.take();
+        drop(RefCell::take(&self.0));
         TIMERS.with_borrow_mut(|timers| timers.retain(|(_, run)| run.borrow().is_some()));
     }
 }
 
-pub(crate) fn on_wake(_: impl Fn(Wake) + Clone + 'static) {}
+pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
+    WAKING.set(Some(Box::new(run)));
+}
+
+/// Comes back to the page, or brings the network back.
+pub(crate) fn wake(why: Wake) {
+    WAKING.with_borrow(|run| run.as_ref().expect("there is a page")(why));
+}
 
 pub(crate) fn complain(text: &str) {
     eprintln!("{text}");

@@ -93,6 +93,15 @@ struct Provided<C> {
     context: std::marker::PhantomData<C>,
 }
 
+impl<C> Provided<C> {
+    fn new(instance: side::Handle) -> Self {
+        Self {
+            instance,
+            context: std::marker::PhantomData,
+        }
+    }
+}
+
 /// Provides the instance that `parameters` name to `children`.
 pub fn provide<C, V>(
     parameters: impl Fn() -> C + Send + Sync + 'static,
@@ -102,10 +111,7 @@ where
     C: side::Providable,
     V: IntoView + 'static,
 {
-    let value = Provided::<C> {
-        instance: side::Handle::provided(parameters),
-        context: std::marker::PhantomData,
-    };
+    let value = Provided::<C>::new(side::Handle::provided(parameters));
     Provider(
         ProviderProps::builder()
             .value(value)

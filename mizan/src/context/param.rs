@@ -32,6 +32,11 @@
 /// }
 /// # let _ = ProfileContext { user_id: UserId(1) };
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a parameter of a context",
+    label = "not a type of parameter",
+    note = "a parameter is a whole number, `bool`, `String`, an `Option` of these, or a type that implements `mizan::context::ContextParam`"
+)]
 pub trait ContextParam: Clone + PartialEq + Send + Sync + 'static {
     /// What a value has to be, behind "is not": `a whole number from 0 to 255`.
     const EXPECTED: &'static str;

@@ -7,6 +7,10 @@
 ///
 /// Leptos numbers its own from 0, by the order in which a page creates its resources. These are
 /// far above, so that the two never meet, and below 2^32, the end of a JavaScript array.
+#[cfg_attr(
+    test,
+    allow(dead_code, reason = "the stand-in for a browser has no slots")
+)]
 pub(crate) const FIRST_SLOT: usize = 1 << 30;
 
 /// The header in which the browser says what it shows: a List of RFC 9651 of instances' keys.

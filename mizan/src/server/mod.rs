@@ -37,7 +37,7 @@ use std::{sync::Arc, time::Duration};
 ///
 /// # Example
 ///
-/// ```
+/// ```standalone_crate
 /// use leptos::{config::LeptosOptions, prelude::*};
 ///
 /// #[derive(Clone)]

@@ -357,20 +357,14 @@ impl Instance {
         lock(&self.state).slots.clone()
     }
 
-    /// Takes data that came with the answer to a call, which was sent at `since`.
-    ///
-    /// Answers may come in another order than the server gave them. Where something else has
-    /// happened to the data since the call was sent, which of the two is newer can't be known, so
-    /// it is fetched.
-    pub(super) fn refresh(self: &Arc<Self>, bundle: Bundle, since: u64) {
-        let request = {
-            let mut state = lock(&self.state);
-            if state.touched > since {
-                drop(state);
-                return self.invalidate();
-            }
-            state.request.take()
-        };
+    /// Whether nothing has happened to the data since a time on the store's clock.
+    pub(super) fn is_untouched(&self, since: u64) -> bool {
+        lock(&self.state).touched <= since
+    }
+
+    /// Takes data that came with the answer to a call.
+    pub(super) fn refresh(&self, bundle: Bundle) {
+        let request = lock(&self.state).request.take();
         if let Some(request) = request {
             request.abort();
             self.fetching.set(false);
@@ -378,17 +372,17 @@ impl Instance {
         self.receive(bundle);
     }
 
-    /// Takes a member's value that came with the answer to a call, which was sent at `since`.
-    pub(super) fn merge(self: &Arc<Self>, member: &str, value: Box<RawValue>, since: u64) {
+    /// Takes a member's value that came with the answer to a call.
+    pub(super) fn merge(self: &Arc<Self>, member: &str, value: Box<RawValue>) {
         let touched = self.now();
-        {
+        let is_fetching = {
             let mut state = lock(&self.state);
-            // A request under way may bring an older one
-            if state.touched > since || state.request.is_some() {
-                drop(state);
-                return self.invalidate();
-            }
             state.touched = touched;
+            state.request.is_some()
+        };
+        if is_fetching {
+            // What is on its way may be from before
+            self.fetch();
         }
         match self.known_slot(member) {
             Some(slot) => slot.receive(Ok(value)),

@@ -16,6 +16,8 @@ mod handle;
 mod instance;
 mod page;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use super::Context as Providable;
 pub(crate) use crate::browser::complain;

@@ -118,7 +118,33 @@ impl Page {
         (!header.is_empty()).then_some(header)
     }
 
+    /// How many instances there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0.instances).len()
+    }
+
+    /// Invalidates the instances whose parameters have these values.
+    #[cfg(test)]
+    pub(super) fn invalidate(&self, context: &str, parameters: &[(&str, i64)]) {
+        let parameters = parameters.iter().map(|(name, value)| {
+            (
+                (*name).to_owned(),
+                crate::context::Value::Integer((*value).into()),
+            )
+        });
+        let target = Target {
+            context: context.to_owned(),
+            parameters: parameters.collect(),
+        };
+        self.apply(Vec::new(), Vec::new(), &[target], self.now());
+    }
+
     /// Takes what an answer said of contexts; its call was sent at `since`.
+    ///
+    /// Answers may come in another order than the server gave them. Where something else has
+    /// happened to an instance's data since the call was sent, which of the two is newer can't be
+    /// known: then the data is fetched.
     pub(crate) fn apply(
         &self,
         merges: Vec<Merge>,
@@ -126,30 +152,39 @@ impl Page {
         stale: &[Target],
         since: u64,
     ) {
-        for Merge {
-            target,
-            member,
-            value,
-        } in merges
-        {
-            if let Some(instance) = self.0.get(&target.key()) {
-                instance.merge(&member, value, since);
+        let merges: Vec<_> = merges
+            .into_iter()
+            .filter_map(|merge| Some((self.0.known(&merge.target, since)?, merge)))
+            .collect();
+        let refreshed: Vec<_> = refreshed
+            .into_iter()
+            .filter_map(|fresh| Some((self.0.known(&fresh.target, since)?, fresh.bundle)))
+            .collect();
+        let stale: Vec<_> = stale
+            .iter()
+            .flat_map(|target| self.0.matching(target))
+            .filter(|instance| {
+                refreshed
+                    .iter()
+                    .all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
+            })
+            .collect();
+        for ((instance, trusted), merge) in merges {
+            if trusted {
+                instance.merge(&merge.member, merge.value);
+            } else {
+                instance.invalidate();
             }
         }
-        let mut fresh = Vec::new();
-        for Refreshed { target, bundle } in refreshed {
-            let key = target.key();
-            if let Some(instance) = self.0.get(&key) {
-                instance.refresh(bundle, since);
+        for ((instance, trusted), bundle) in refreshed {
+            if trusted {
+                instance.refresh(bundle);
+            } else {
+                instance.invalidate();
             }
-            fresh.push(key);
         }
-        for target in stale {
-            for instance in self.0.matching(target) {
-                if !fresh.contains(&instance.key) {
-                    instance.invalidate();
-                }
-            }
+        for instance in stale {
+            instance.invalidate();
         }
     }
 }
@@ -189,8 +224,11 @@ impl Store {
         drop(removed);
     }
 
-    fn get(&self, key: &str) -> Option<Arc<Instance>> {
-        lock(&self.instances).get(key).cloned()
+    /// The instance that a target names, and whether nothing has happened to it since.
+    fn known(&self, target: &Target, since: u64) -> Option<(Arc<Instance>, bool)> {
+        let instance = lock(&self.instances).get(&target.key()).cloned()?;
+        let trusted = instance.is_untouched(since);
+        Some((instance, trusted))
     }
 
     fn all(&self) -> Vec<Arc<Instance>> {

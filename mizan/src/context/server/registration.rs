@@ -16,6 +16,11 @@ use std::{
 };
 
 /// A context, with what only the server does with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a context",
+    label = "not a context",
+    note = "put `#[mizan::context]` on the struct; the page's own is `\"global\"`"
+)]
 pub trait ServerContext: Context + Sized {
     /// The parameters, in the order of their names.
     const TYPES: &'static [Parameter];
@@ -37,6 +42,11 @@ inventory::submit! {
 }
 
 /// A member, with what only the server does with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a member of a context",
+    label = "not a member of a context",
+    note = "add `context = ..` to its `#[mizan::client(..)]`"
+)]
 pub trait ServerMember: Member + Body {
     /// Makes the arguments for an instance of the context.
     fn of(context: &Self::Context) -> Self;

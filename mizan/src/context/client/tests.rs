@@ -1,0 +1,659 @@
+use crate::{
+    Code, Error, Query,
+    browser::{
+        Wake,
+        fake::{Asked, asked, page_has, pass, timers, wake},
+    },
+    context::client::Page,
+};
+use leptos::{
+    context::provide_context,
+    prelude::{Get, GetUntracked, RwSignal, Set},
+    reactive::owner::Owner,
+};
+use serde::{Deserialize, Serialize};
+use std::{cell::RefCell, sync::Once, time::Duration};
+
+#[mizan::context(gc_time = "1m")]
+struct ProfileContext {
+    user_id: i64,
+}
+
+#[mizan::client(context = ProfileContext)]
+async fn user_name(user_id: i64) -> mizan::Result<String> {
+    unreachable!("{user_id}")
+}
+
+#[mizan::client(context = ProfileContext)]
+async fn user_age(user_id: i64) -> mizan::Result<u8> {
+    unreachable!("{user_id}")
+}
+
+#[mizan::context(stale_time = "30s", refetch_on_focus)]
+struct NewsContext;
+
+#[mizan::client(context = NewsContext)]
+async fn headline() -> mizan::Result<String> {
+    unreachable!()
+}
+
+#[mizan::context(refetch_interval = "10s")]
+struct ClockContext {
+    zone: Option<String>,
+    summer: bool,
+}
+
+#[mizan::client(context = ClockContext)]
+async fn time(zone: Option<String>, summer: bool) -> mizan::Result<u32> {
+    unreachable!("{zone:?} {summer}")
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Person {
+    name: String,
+}
+
+#[mizan::client(context = "global")]
+async fn visitor() -> mizan::Result<Person> {
+    unreachable!()
+}
+
+#[mizan::client(affects = ProfileContext)]
+async fn rename(user_id: i64, name: String) -> mizan::Result<usize> {
+    unreachable!("{user_id} {name}")
+}
+
+/// Runs all tasks on the test's thread, as a browser does.
+struct HereAndNow;
+
+impl any_spawner::CustomExecutor for HereAndNow {
+    fn spawn(&self, task: any_spawner::PinnedFuture<()>) {
+        tokio::task::spawn_local(task);
+    }
+
+    fn spawn_local(&self, task: any_spawner::PinnedLocalFuture<()>) {
+        tokio::task::spawn_local(task);
+    }
+
+    fn poll_local(&self) {}
+}
+
+/// A page: an owner, and tasks that run where the test is.
+async fn page<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
+    static EXECUTOR: Once = Once::new();
+    EXECUTOR
+        .call_once(|| any_spawner::Executor::init_custom_executor(HereAndNow).expect("the first"));
+    let owner = Owner::new();
+    page_has(&[]);
+    let _kept = Kept;
+    tokio::task::LocalSet::new().run_until(test(owner)).await
+}
+
+/// Lets tasks and effects run.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One request, and nothing else.
+async fn one() -> Asked {
+    settle().await;
+    let mut asked = asked();
+    let paths: Vec<_> = asked.iter().map(|asked| asked.path.clone()).collect();
+    assert_eq!(paths.len(), 1, "{:?}", &paths[..paths.len().min(5)]);
+    asked.remove(0)
+}
+
+async fn nothing() {
+    settle().await;
+    let paths: Vec<_> = asked().into_iter().map(|asked| asked.path).collect();
+    assert_eq!(paths, [""; 0]);
+}
+
+thread_local! {
+    /// Owners live as long as somebody holds them.
+    static KEPT: RefCell<Vec<Owner>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets them go, also where the test fails: before the thread's other values.
+struct Kept;
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        drop(KEPT.take());
+    }
+}
+
+/// Provides an instance whose parameter may change, below `owner`, for the whole of the test.
+fn profile(owner: &Owner, user_id: RwSignal<i64>) -> Owner {
+    let below = component(owner, user_id);
+    KEPT.with_borrow_mut(|kept| kept.push(below.clone()));
+    below
+}
+
+/// The same, for as long as the owner that it returns.
+fn component(owner: &Owner, user_id: RwSignal<i64>) -> Owner {
+    let below = owner.child();
+    below.with(|| {
+        let instance = super::Handle::provided(move || ProfileContext {
+            user_id: user_id.get(),
+        });
+        provide_context(crate::context::Provided::<ProfileContext>::new(instance));
+    });
+    below
+}
+
+fn shown<T: Clone + Send + Sync + 'static>(query: Query<T>) -> Option<T> {
+    query.get_untracked().and_then(Result::ok)
+}
+
+fn name(of: &str, age: u8) -> String {
+    format!(r#"{{"data":{{"user_name":"{of}","user_age":{age}}}}}"#)
+}
+
+#[tokio::test]
+async fn what_the_page_carries_is_not_fetched() {
+    page(async |owner: Owner| {
+        page_has(&[
+            r#"{"context":"global","params":{},"data":{"visitor":{"name":"Ada"}}}"#,
+            r#"{"context":"profile","params":{"user_id":5},"data":{"user_name":"five","user_age":5}}"#,
+            "not JSON",
+        ]);
+        owner.with(|| {
+            assert_eq!(shown(use_visitor()).map(|visitor| visitor.name).as_deref(), Some("Ada"));
+            let below = profile(&owner, RwSignal::new(5));
+            let names = below.with(|| (use_user_name(), use_user_name(), use_user_age()));
+            assert_eq!(shown(names.0).as_deref(), Some("five"), "at once, as hydration needs it");
+            assert_eq!(shown(names.1).as_deref(), Some("five"));
+            assert_eq!(shown(names.2), Some(5));
+        });
+        settle().await;
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_members_come_in_one_request_however_many_show_them() {
+    page(async |owner: Owner| {
+        let (first, second) = owner.with(|| {
+            let first = profile(&owner, RwSignal::new(5));
+            let second = profile(&owner, RwSignal::new(5));
+            (
+                first.with(|| (use_user_name(), use_user_age())),
+                second.with(use_user_name),
+            )
+        });
+        settle().await;
+        assert!(owner.with(|| first.0.is_fetching() && second.is_fetching()));
+        let request = one().await;
+        assert_eq!(request.path, "/api/mizan/ctx/profile?user_id=5");
+        request.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(
+            (shown(first.0).as_deref(), shown(first.1)),
+            (Some("Ada"), Some(36))
+        );
+        assert_eq!(shown(second).as_deref(), Some("Ada"));
+        assert!(!owner.with(|| first.0.is_fetching()));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_parameter_keeps_the_old_value_until_the_new_one_is_there() {
+    page(async |owner: Owner| {
+        let user_id = owner.with(|| RwSignal::new(1));
+        let query = owner.with(|| profile(&owner, user_id).with(use_user_name));
+        settle().await;
+        one().await.answer(&name("one", 1));
+        settle().await;
+        user_id.set(2);
+        settle().await;
+        let two = one().await;
+        assert_eq!(two.path, "/api/mizan/ctx/profile?user_id=2");
+        assert_eq!(shown(query).as_deref(), Some("one"), "meanwhile");
+        // On to the next before the answer came
+        user_id.set(3);
+        settle().await;
+        assert!(two.is_aborted(), "nobody waits for it any longer");
+        let three = one().await;
+        two.answer(&name("two", 2));
+        settle().await;
+        assert_eq!(
+            shown(query).as_deref(),
+            Some("one"),
+            "a late answer is none"
+        );
+        three.answer(&name("three", 3));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("three"));
+        // What was shown before is still there
+        user_id.set(1);
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("one"));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_shows_is_kept_for_a_while_and_then_dropped() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        let query = below.with(use_user_name);
+        settle().await;
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"));
+        below.cleanup();
+        drop(below);
+        settle().await;
+        assert_eq!((page.len(), timers()), (1, 1));
+        pass(Duration::from_secs(59));
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        assert_eq!(shown(below.with(use_user_name)).as_deref(), Some("Ada"));
+        assert_eq!(timers(), 0);
+        below.cleanup();
+        drop(below);
+        settle().await;
+        pass(Duration::from_secs(60));
+        assert_eq!((page.len(), timers()), (0, 0));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stale_data_is_fetched_when_it_is_shown() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        let query = below.with(use_user_name);
+        settle().await;
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        query.invalidate();
+        let request = one().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"), "meanwhile");
+        // Again before the answer: that one may be from before
+        query.invalidate();
+        settle().await;
+        assert!(request.is_aborted());
+        one().await.fail(Error::network("gone"));
+        settle().await;
+        assert_eq!(
+            shown(query).as_deref(),
+            Some("Ada"),
+            "a failed fetch keeps it"
+        );
+        assert_eq!(
+            owner.with(|| query.error()).map(|error| error.code()),
+            Some(Code::Network)
+        );
+        query.refetch();
+        one().await.answer(&name("Bo", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Bo"));
+        assert_eq!(owner.with(|| query.error()), None);
+
+        below.cleanup();
+        drop(below);
+        settle().await;
+        page.invalidate("profile", &[]);
+        nothing().await;
+        let query = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        settle().await;
+        assert_eq!(
+            shown(query).as_deref(),
+            Some("Bo"),
+            "at once, and fetched meanwhile"
+        );
+        one().await.answer(&name("Cy", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Cy"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_scoped_invalidation_of_many_instances_touches_the_one() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        let shown: Vec<_> = owner.with(|| {
+            (0..10_000)
+                .map(|user_id| profile(&owner, RwSignal::new(user_id)).with(use_user_name))
+                .collect()
+        });
+        settle_all().await;
+        for request in asked() {
+            request.answer(&name("a", 1));
+        }
+        settle_all().await;
+        page.invalidate("profile", &[("user_id", 77)]);
+        assert_eq!(one().await.path, "/api/mizan/ctx/profile?user_id=77");
+        page.invalidate("profile", &[("nothing", 77)]);
+        page.invalidate("pro", &[]);
+        nothing().await;
+        page.invalidate("profile", &[]);
+        settle_all().await;
+        assert_eq!(asked().len(), shown.len());
+        let mounted = page.mounted().expect("something is shown");
+        assert!(
+            mounted.len() <= 4096 && mounted.len() > 4000,
+            "{}",
+            mounted.len()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_grows_old_and_is_fetched_again_and_again() {
+    page(async |owner: Owner| {
+        let below = owner.child();
+        let query = below.with(|| {
+            let instance = super::Handle::provided(|| ClockContext {
+                zone: Some("a b/\u{e9}".to_owned()),
+                summer: true,
+            });
+            provide_context(crate::context::Provided::<ClockContext>::new(instance));
+            use_time()
+        });
+        settle().await;
+        let request = one().await;
+        assert_eq!(
+            request.path,
+            "/api/mizan/ctx/clock?summer=true&zone=a%20b%2F%C3%A9"
+        );
+        request.answer(r#"{"data":{"time":1}}"#);
+        settle().await;
+        for time in 2..5 {
+            pass(Duration::from_secs(10));
+            one()
+                .await
+                .answer(&format!(r#"{{"data":{{"time":{time}}}}}"#));
+            settle().await;
+            assert_eq!(shown(query), Some(time));
+        }
+        below.cleanup();
+        drop(below);
+        settle().await;
+        pass(Duration::from_secs(60));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_data_is_fetched_when_the_page_is_looked_at_again() {
+    page(async |owner: Owner| {
+        let query = owner.with(|| {
+            let instance = super::Handle::provided(|| NewsContext);
+            provide_context(crate::context::Provided::<NewsContext>::new(instance));
+            use_headline()
+        });
+        one().await.answer(r#"{"data":{"headline":"a"}}"#);
+        settle().await;
+        pass(Duration::from_secs(29));
+        wake(Wake::Focus);
+        nothing().await;
+        pass(Duration::from_secs(1));
+        wake(Wake::Reconnect);
+        nothing().await;
+        wake(Wake::Focus);
+        wake(Wake::Focus);
+        one().await.answer(r#"{"data":{"headline":"b"}}"#);
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("b"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_prefetched_is_there_when_it_is_shown() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        owner.with(|| crate::prefetch(&ProfileContext { user_id: 5 }));
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        owner.with(|| crate::prefetch(&ProfileContext { user_id: 5 }));
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        assert_eq!(shown(below.with(use_user_age)), Some(36));
+        assert_eq!(shown(below.with(use_user_name)).as_deref(), Some("Ada"));
+        nothing().await;
+        owner.with(|| crate::prefetch(&ProfileContext { user_id: 6 }));
+        one().await.answer(&name("Bo", 1));
+        settle().await;
+        assert_eq!(page.len(), 2);
+        pass(Duration::from_secs(60));
+        assert_eq!(page.len(), 1, "nobody came");
+    })
+    .await;
+}
+
+/// What an answer brings of the profile 5.
+fn refreshed(of: &str) -> String {
+    format!(
+        r#"{{"result":3,"invalidate":[{{"context":"profile","params":{{"user_id":5}}}}],
+            "refreshed":[{{"context":"profile","params":{{"user_id":5}},"data":{{"user_name":"{of}","user_age":1}}}}]}}"#
+    )
+}
+
+/// A page that shows the profile 5.
+async fn shows_ada(owner: &Owner) -> Query<String> {
+    let query = owner.with(|| profile(owner, RwSignal::new(5)).with(use_user_name));
+    settle().await;
+    one().await.answer(&name("Ada", 36));
+    settle().await;
+    query
+}
+
+fn call(to: &str) -> Rename {
+    Rename {
+        user_id: 5,
+        name: to.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_brings_the_new_data() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let rename = owner.with(use_rename);
+        rename.dispatch(call("Bo"));
+        assert!(owner.with(|| rename.pending()));
+        settle().await;
+        let request = one().await;
+        assert_eq!(request.path, "/api/mizan/call/rename");
+        assert_eq!(
+            request.body.as_deref(),
+            Some(r#"{"user_id":5,"name":"Bo"}"#)
+        );
+        let header = |name| request.headers.iter().find(|(known, _)| *known == name);
+        assert_eq!(
+            header("mizan-mounted").map(|header| &*header.1),
+            Some("profile;user_id=5")
+        );
+        assert_eq!(header("mizan-build").map(|header| header.1.len()), Some(16));
+        request.answer(&refreshed("Bo"));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Bo"));
+        assert_eq!(
+            owner.with(|| (rename.value(), rename.pending())),
+            (Some(3), false)
+        );
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_that_overlap_are_not_trusted_over_one_another() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let rename = owner.with(use_rename);
+        rename.dispatch(call("first"));
+        rename.dispatch(call("second"));
+        assert_eq!(owner.with(|| rename.in_flight()), 2);
+        settle().await;
+        let [first, second]: [Asked; 2] = asked().try_into().ok().expect("two requests");
+        second.answer(&refreshed("second"));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("second"));
+        assert_eq!(
+            owner.with(|| (rename.in_flight(), rename.value())),
+            (1, Some(3))
+        );
+        // It may be from before the second, or after it
+        first.answer(&refreshed("first").replace("\"result\":3", "\"result\":1"));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("second"), "until it is known");
+        assert_eq!(
+            owner.with(|| rename.value()),
+            Some(3),
+            "of the call that was dispatched last"
+        );
+        let request = one().await;
+        assert_eq!(request.path, "/api/mizan/ctx/profile?user_id=5");
+        request.answer(&name("second", 1));
+        settle().await;
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_merge_is_spliced_in() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let rename = owner.with(use_rename);
+        let answer = r#"{"result":1,"merge":[
+            {"context":"profile","params":{"user_id":5},"member":"user_name","value":"merged"},
+            {"context":"profile","params":{"user_id":5},"member":"user_age","value":7},
+            {"context":"profile","params":{"user_id":6},"member":"user_name","value":"not here"}]}"#;
+        rename.dispatch(call("x"));
+        settle().await;
+        one().await.answer(answer);
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("merged"));
+        let age = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_age));
+        assert_eq!(shown(age), Some(7), "also where nobody had asked yet");
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn optimistic_changes_lie_over_one_another() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let rename =
+            owner.with(|| use_rename().optimistic(query, |name, call| name.push_str(&call.name)));
+        rename.dispatch(call("+1"));
+        rename.dispatch(call("+2"));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada+1+2"));
+        let [first, second]: [Asked; 2] = asked().try_into().ok().expect("two requests");
+        first.fail(Error::network("gone"));
+        settle().await;
+        assert_eq!(
+            shown(query).as_deref(),
+            Some("Ada+2"),
+            "the first is taken back"
+        );
+        assert_eq!(
+            owner.with(|| rename.error()).map(|error| error.code()),
+            Some(Code::Network)
+        );
+        second.answer(&refreshed("from the server"));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("from the server"));
+
+        // An answer that brings nothing: the change stays until the data is fetched
+        rename.dispatch(call("+3"));
+        settle().await;
+        one()
+            .await
+            .answer(r#"{"result":1,"invalidate":[{"context":"profile"}]}"#);
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("from the server+3"));
+        one().await.answer(&name("fetched", 1));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("fetched"));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_call_still_says_what_is_stale() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let rename = owner.with(use_rename);
+        rename.dispatch(call("x"));
+        settle().await;
+        one().await.answer_with(409, r#"{"error":{"code":"CONFLICT","message":"no"},"invalidate":[{"context":"profile","params":{"user_id":5}}]}"#);
+        settle().await;
+        assert_eq!(owner.with(|| rename.error()).map(|error| error.code()), Some(Code::Conflict));
+        one().await.answer(&name("new", 1));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("new"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_mounts_leave_nothing_behind() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        // What is shown and hidden again has an owner that is emptied, as in `<Show>`
+        let place = owner.child();
+        let cycle = async |user_id: i64| {
+            let below = place.with(|| component(&place, RwSignal::new(user_id)));
+            let query = below.with(use_user_name);
+            settle_shortly().await;
+            for request in asked() {
+                request.answer(&name("Ada", 36));
+            }
+            settle_shortly().await;
+            assert_eq!(shown(query).as_deref(), Some("Ada"));
+            drop(below);
+            place.cleanup();
+            settle_shortly().await;
+            pass(Duration::from_secs(30));
+        };
+        for user_id in 0..2_000 {
+            cycle(user_id % 100).await;
+        }
+        let before = ALLOCATED.allocated();
+        for user_id in 0..100_000 {
+            cycle(user_id % 1_000).await;
+        }
+        let grown = ALLOCATED.allocated().saturating_sub(before);
+        assert!(page.len() < 5, "{}", page.len());
+        assert!(
+            grown < 256 * 1024,
+            "100,000 cycles left {grown} bytes behind"
+        );
+    })
+    .await;
+}
+
+async fn settle_all() {
+    for _ in 0..5_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn settle_shortly() {
+    for _ in 0..6 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[global_allocator]
+static ALLOCATED: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);

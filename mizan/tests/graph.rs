@@ -1,0 +1,82 @@
+//! What the compiler can't see of the program as a whole stops the server at start.
+
+mod support;
+
+mod one {
+    #[mizan::client]
+    pub async fn echo() -> mizan::Result<u8> {
+        Ok(1)
+    }
+}
+
+mod two {
+    #[mizan::client(name = Other)]
+    pub async fn echo() -> mizan::Result<u8> {
+        Ok(2)
+    }
+}
+
+mod three {
+    #[mizan::client]
+    pub async fn list() -> mizan::Result<u8> {
+        Ok(3)
+    }
+}
+
+mod four {
+    #[mizan::client]
+    pub async fn list() -> mizan::Result<u8> {
+        Ok(4)
+    }
+}
+
+mod five {
+    #[mizan::context]
+    pub struct ProfileContext {
+        pub user_id: i64,
+    }
+
+    #[mizan::client(context = ProfileContext)]
+    pub async fn user_name(user_id: i64) -> mizan::Result<String> {
+        Ok(user_id.to_string())
+    }
+
+    #[mizan::client(affects = ProfileContext)]
+    pub async fn rename(user_id: String) -> mizan::Result<String> {
+        Ok(user_id)
+    }
+
+    #[mizan::client(merge = user_name)]
+    pub async fn rename_somebody(id: i64) -> mizan::Result<String> {
+        Ok(id.to_string())
+    }
+
+    #[mizan::client(affects = [ProfileContext(user_id = id), mizan::Global])]
+    pub async fn is_right(id: i64, user_id: String) -> mizan::Result<String> {
+        Ok(format!("{id}{user_id}"))
+    }
+}
+
+mod six {
+    #[mizan::context(name = "profile")]
+    pub struct OtherContext;
+}
+
+#[test]
+fn all_are_listed_with_their_places() {
+    let error = mizan::Mizan::new(support::options()).api().unwrap_err();
+    assert_eq!(
+        error.mistakes(),
+        [
+            "2 functions are named `echo`: mizan/tests/graph.rs:6, mizan/tests/graph.rs:13",
+            "2 functions are named `list`: mizan/tests/graph.rs:20, mizan/tests/graph.rs:27",
+            "2 contexts are named `profile`: mizan/tests/graph.rs:34, mizan/tests/graph.rs:61",
+            "`rename` changes `profile`, and its argument `user_id` has another type than the parameter `user_id`: \
+             give it that type, map another with `(user_id = ..)`, or write `(..)` for all instances \
+             (mizan/tests/graph.rs:44)",
+            "`rename_somebody` merges into `profile`, and has no argument for its parameter `user_id`: \
+             the result belongs to one instance (mizan/tests/graph.rs:49)",
+        ]
+    );
+    assert!(error.to_string().starts_with("the server can't start: "));
+}

@@ -1,0 +1,6 @@
+#[mizan::context]
+pub struct ProfileContext {
+    pub weight: f64,
+}
+
+fn main() {}
