@@ -1,7 +1,7 @@
 //! The document, the routes and what every page has around it.
 
 use crate::{
-    pages::{about::About, home::Home},
+    pages::{about::About, board::Board, home::Home},
     visitor::use_current_visitor,
 };
 use leptos::prelude::*;
@@ -46,6 +46,7 @@ pub fn App() -> impl IntoView {
             <main id="main">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Home ssr=SsrMode::InOrder/>
+                    <Route path=path!("/board/:member") view=Board ssr=SsrMode::InOrder/>
                     <Route path=path!("/about") view=About ssr=SsrMode::InOrder/>
                 </Routes>
             </main>

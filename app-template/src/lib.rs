@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `app.rs` | the document, the routes and the pages' frame |
 //! | `pages/` | one file for each page |
-//! | `visitor.rs`, `notes.rs` | the functions: what the pages read and do |
+//! | `visitor.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
 //! | `db.rs` | the database, on the server only |
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |

@@ -47,18 +47,18 @@ pub async fn current_visitor() -> mizan::Result<Visitor> {
 }
 
 /// `input = PostUrl`: the endpoint also takes a plain HTML form, so this works without JavaScript.
-#[mizan::client(input = PostUrl)]
-pub async fn introduce(name: String) -> mizan::Result<Visitor> {
+/// `affects = "global"`: the visitor is another one now, and the answer says who, to every
+/// component that shows it.
+#[mizan::client(input = PostUrl, affects = "global")]
+pub async fn introduce(name: String) -> mizan::Result<()> {
     let name = checked(&name).map_err(|why| mizan::Error::invalid_field("name", why))?;
     let cookie = Cookie::build(("name", name.to_owned())).max_age(Duration::days(REMEMBERED));
     mizan::cookies().set(cookie.build());
-    Ok(Visitor {
-        name: Some(name.to_owned()),
-    })
+    Ok(())
 }
 
 /// Forgets the name again.
-#[mizan::client(input = PostUrl)]
+#[mizan::client(input = PostUrl, affects = "global")]
 pub async fn leave() -> mizan::Result<()> {
     mizan::cookies().remove("name");
     Ok(())

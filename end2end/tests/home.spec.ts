@@ -22,7 +22,7 @@ test("going to another page loads no document and fetches no context", async ({ 
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("What the team should know");
   await expect(page.getByText("Ask the printers about the blue paper")).toBeVisible();
   expect(documents).toBe(0);
-  expect(watch.calls, "the notes, and not the visitor").toEqual(["POST /api/mizan/call/latest_notes"]);
+  expect(watch.calls, "the notes, and not the visitor").toEqual(["GET /api/mizan/ctx/wall"]);
 });
 
 test("a name is remembered, shown everywhere and forgotten", async ({ page, watch }) => {
@@ -39,7 +39,7 @@ test("a name is remembered, shown everywhere and forgotten", async ({ page, watc
   await expect(page.getByTestId("visitor")).toHaveText("You are a guest");
 });
 
-test("a call's error is shown where it happened, and nothing is lost", async ({ page }) => {
+test("a call's error is shown where it happened, and nothing is lost", async ({ page, watch }) => {
   await page.goto("/");
   await hydrated(page);
   const text = page.getByLabel("A new note");
@@ -61,6 +61,7 @@ test("a call's error is shown where it happened, and nothing is lost", async ({ 
   await page.getByRole("button", { name: "Pin it" }).click();
   await expect(page.locator(".note p", { hasText: note.split(" ").at(-1)! })).toHaveText(note);
   await expect(text).toHaveValue("");
+  expect(watch.calls.filter((call) => call.startsWith("GET")), "the wall came with the answer").toEqual([]);
   await page.reload();
   await hydrated(page);
   await expect(page.locator(".note p", { hasText: note.split(" ").at(-1)! })).toHaveText(note);

@@ -4,7 +4,7 @@ import { expect, type Page, test as base } from "@playwright/test";
 export interface Watch {
   /** Errors and warnings of the console, and uncaught exceptions. */
   complaints: string[];
-  /** Paths under /api, with their methods. */
+  /** Paths and queries under /api, with their methods. */
   calls: string[];
 }
 
@@ -20,8 +20,8 @@ export const test = base.extend<{ watch: Watch }>({
       });
       page.on("pageerror", (error) => watch.complaints.push(String(error)));
       page.on("request", (request) => {
-        const { pathname } = new URL(request.url());
-        if (pathname.startsWith("/api/")) watch.calls.push(`${request.method()} ${pathname}`);
+        const { pathname, search } = new URL(request.url());
+        if (pathname.startsWith("/api/")) watch.calls.push(`${request.method()} ${pathname}${search}`);
       });
       await use(watch);
       // The browser itself reports answers of 400 and above

@@ -1,20 +1,15 @@
+use super::{Failure, Problem, first};
 use crate::{
-    notes::{AddNote, Note, latest_notes},
-    visitor::{Introduce, Leave, Visitor, use_current_visitor},
+    notes::{AddNote, Note, WallContextProvider, use_latest_notes},
+    visitor::{Introduce, Leave, use_current_visitor},
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
+use leptos_router::components::A;
 
 /// The notes, and the form that adds one.
 #[component]
 pub fn Home() -> impl IntoView {
-    let add = ServerAction::<AddNote>::new();
-    let notes = Resource::new(|| (), |()| latest_notes());
-    Effect::new(move || {
-        if let Some(Ok(())) = add.value().get() {
-            notes.refetch();
-        }
-    });
     view! {
         <Title text=""/>
         <section class="lead">
@@ -22,14 +17,10 @@ pub fn Home() -> impl IntoView {
             <p>"Short notes, pinned where everybody passes by."</p>
         </section>
         <Who/>
-        <NewNote add/>
+        <NewNote/>
         <section aria-labelledby="wall">
             <h2 id="wall">"On the wall"</h2>
-            <Transition fallback=|| view! { <p class="quiet" role="status">"Fetching the notes…"</p> }>
-                <ErrorBoundary fallback=|errors| view! { <Problem text=move || first(&errors.get())/> }>
-                    {move || Suspend::new(async move { notes.await.map(|notes| view! { <Wall notes/> }) })}
-                </ErrorBoundary>
-            </Transition>
+            <WallContextProvider><Wall/></WallContextProvider>
         </section>
     }
 }
@@ -40,17 +31,6 @@ fn Who() -> impl IntoView {
     let visitor = use_current_visitor();
     let introduce = ServerAction::<Introduce>::new();
     let leave = ServerAction::<Leave>::new();
-    // What the functions answered is what the whole page now knows
-    Effect::new(move || {
-        if let Some(Ok(answer)) = introduce.value().get() {
-            visitor.set(answer);
-        }
-    });
-    Effect::new(move || {
-        if let Some(Ok(())) = leave.value().get() {
-            visitor.set(Visitor::default());
-        }
-    });
     let known = move |name: String| {
         view! {
             <ActionForm action=leave attr:class="card row">
@@ -82,7 +62,9 @@ fn Who() -> impl IntoView {
 }
 
 #[component]
-fn NewNote(add: ServerAction<AddNote>) -> impl IntoView {
+fn NewNote() -> impl IntoView {
+    // What it makes stale comes back with its answer: nothing has to be fetched here
+    let add = ServerAction::<AddNote>::new();
     let field = NodeRef::<leptos::html::Textarea>::new();
     Effect::new(move || {
         if let (Some(Ok(())), Some(field)) = (add.value().get(), field.get()) {
@@ -103,44 +85,35 @@ fn NewNote(add: ServerAction<AddNote>) -> impl IntoView {
 }
 
 #[component]
-fn Wall(notes: Vec<Note>) -> impl IntoView {
+fn Wall() -> impl IntoView {
+    let notes = use_latest_notes();
+    view! {
+        <Transition fallback=|| view! { <p class="quiet" role="status">"Fetching the notes…"</p> }>
+            <ErrorBoundary fallback=|errors| view! { <Problem text=move || first(&errors.get())/> }>
+                {move || Suspend::new(async move { notes.await.map(pinned) })}
+            </ErrorBoundary>
+        </Transition>
+    }
+}
+
+fn pinned(notes: Vec<Note>) -> AnyView {
     if notes.is_empty() {
         return view! { <p class="quiet">"Nothing yet. Be the first."</p> }.into_any();
     }
     let pinned = notes.into_iter().map(|note| {
         let day = note.written.get(..10).unwrap_or_default().to_owned();
+        let board = format!("/board/{}", url_encoded(&note.author));
         view! {
-            <li class="note">
+            <li class="note" class:done=note.done>
                 <p>{note.text}</p>
-                <footer>{note.author} " · " <time datetime=note.written>{day}</time></footer>
+                <footer><A href=board>{note.author}</A> " · " <time datetime=note.written>{day}</time></footer>
             </li>
         }
     });
     view! { <ul class="wall">{pinned.collect_view()}</ul> }.into_any()
 }
 
-/// What a call failed with, said where it happened.
-#[component]
-fn Failure(of: impl Fn() -> Option<mizan::Error> + Send + Sync + Copy + 'static) -> impl IntoView {
-    let text = move || {
-        of().map(|error| {
-            let fields = error.fields();
-            let first = fields.into_values().flatten().next();
-            first.unwrap_or_else(|| error.to_string())
-        })
-    };
-    view! { <div role="alert" class="alert">{move || text().map(|text| view! { <p class="problem">{text}</p> })}</div> }
-}
-
-#[component]
-fn Problem(text: impl Fn() -> String + Send + Sync + 'static) -> impl IntoView {
-    view! { <p class="problem" role="alert">{text}</p> }
-}
-
-fn first(errors: &Errors) -> String {
-    errors
-        .iter()
-        .next()
-        .map(|(_, error)| error.to_string())
-        .unwrap_or_default()
+/// A name as a part of a path.
+fn url_encoded(name: &str) -> String {
+    leptos_router::location::Url::escape(name)
 }

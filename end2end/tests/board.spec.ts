@@ -1,0 +1,132 @@
+import type { Page } from "@playwright/test";
+import { expect, hydrated, test, unique } from "./support";
+
+/** Introduces somebody new and pins their notes, one after the other; returns their name. */
+async function somebody(page: Page, ...notes: string[]) {
+  const name = unique("Ana").slice(0, 30);
+  await page.goto("/");
+  await hydrated(page);
+  await page.getByLabel("Your name").fill(name);
+  await page.getByRole("button", { name: "Introduce yourself" }).click();
+  await expect(page.getByTestId("visitor")).toHaveText(`Signed in as ${name}`);
+  for (const note of notes) {
+    await page.getByLabel("A new note").fill(note);
+    await page.getByRole("button", { name: "Pin it" }).click();
+    await expect(page.locator(".note p", { hasText: note })).toBeVisible();
+  }
+  return name;
+}
+
+const board = (name: string) => `/board/${encodeURIComponent(name)}`;
+
+test("a board is rendered with all of its members, and nothing is fetched again", async ({ page, request, watch }) => {
+  const html = await (await request.get("/board/Noor")).text();
+  expect(html).toContain("Ask the printers about the blue paper");
+  expect(html).toContain("0 of 1 done");
+  expect(html).toContain("Writes here since");
+  await page.goto("/board/Noor");
+  await hydrated(page);
+  await expect(page.getByTestId("progress")).toHaveText("0 of 1 done");
+  await page.waitForLoadState("networkidle");
+  expect(watch.calls).toEqual([]);
+});
+
+test("going to a board costs one request for each context on it", async ({ page, watch }) => {
+  await page.goto("/");
+  await hydrated(page);
+  await page.getByRole("link", { name: "Noor" }).first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Noor");
+  await expect(page.getByTestId("progress")).toHaveText("0 of 1 done");
+  await expect(page.getByText("Writes here since")).toBeVisible();
+  expect(watch.calls.sort()).toEqual([
+    "GET /api/mizan/ctx/board?member=Noor",
+    "GET /api/mizan/ctx/member_since?name=Noor",
+  ]);
+  // Back and there again: both are still known
+  await page.goBack();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("What the team should know");
+  await page.goForward();
+  await expect(page.getByTestId("progress")).toHaveText("0 of 1 done");
+  expect(watch.calls).toHaveLength(2);
+});
+
+test("ticking a note off costs one request, and everything that shows it changes", async ({ page, watch }) => {
+  const name = await somebody(page, "Water the plants", "Feed the cat");
+  await page.goto(board(name));
+  await hydrated(page);
+  watch.calls.length = 0;
+  await expect(page.getByTestId("progress")).toHaveText("0 of 2 done");
+  await page.getByLabel("Water the plants").check();
+  await expect(page.getByTestId("progress")).toHaveText("1 of 2 done");
+  await expect(page.locator(".note.done")).toHaveText(/Water the plants/);
+  await page.waitForLoadState("networkidle");
+  expect(watch.calls).toEqual(["POST /api/mizan/call/tick_note"]);
+  await page.reload();
+  await hydrated(page);
+  await expect(page.getByLabel("Water the plants")).toBeChecked();
+});
+
+test("a tick is shown before the answer, and taken back when it is an error", async ({ page, context }) => {
+  const name = await somebody(page, "Sweep the yard");
+  await page.goto(board(name));
+  await hydrated(page);
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/call/tick_note", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByLabel("Sweep the yard").click();
+  await expect(page.locator(".note.done")).toHaveCount(1);
+  await expect(page.getByTestId("progress"), "which only the server knows").toHaveText("0 of 1 done");
+  answer();
+  await expect(page.getByTestId("progress")).toHaveText("1 of 1 done");
+  await page.unroute("**/call/tick_note");
+
+  await context.setOffline(true);
+  await page.getByLabel("Sweep the yard").click();
+  await expect(page.getByRole("alert").getByText("the server can't be reached")).toBeVisible();
+  await expect(page.locator(".note.done"), "as it was").toHaveCount(1);
+  await expect(page.getByLabel("Sweep the yard")).toBeChecked();
+  await context.setOffline(false);
+});
+
+test("another text is merged into the board, and the wall is stale", async ({ page, watch }) => {
+  const name = await somebody(page, "Old text of mine");
+  await page.getByRole("link", { name }).first().click();
+  await expect(page.getByTestId("progress")).toHaveText("0 of 1 done");
+  watch.calls.length = 0;
+  await page.getByRole("button", { name: "Rewrite" }).click();
+  await page.getByLabel("New text").fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert").getByText("an empty note helps nobody")).toBeVisible();
+  await page.getByLabel("New text").fill("New text of mine");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByLabel("New text of mine")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Save" })).toHaveCount(0);
+  await page.waitForLoadState("networkidle");
+  expect(watch.calls).toEqual(["POST /api/mizan/call/rewrite_note", "POST /api/mizan/call/rewrite_note"]);
+  // The wall was not shown meanwhile: it is fetched when it is
+  await page.getByRole("link", { name: "Notes" }).click();
+  await expect(page.locator(".note p", { hasText: "New text of mine" })).toBeVisible();
+  expect(watch.calls.at(-1)).toBe("GET /api/mizan/ctx/wall");
+});
+
+test("a page that outlived its server offers to load anew", async ({ page }) => {
+  const name = await somebody(page, "Outlived");
+  await page.goto(board(name));
+  await hydrated(page);
+  // What an older page would send: another build, and arguments of another shape
+  await page.route("**/call/tick_note", (route) =>
+    route.continue({
+      headers: { ...route.request().headers(), "mizan-build": "0000000000000000" },
+      postData: JSON.stringify({ id: 1 }),
+    }),
+  );
+  await page.getByLabel("Outlived").click();
+  await expect(page.getByRole("alert").getByText("has changed since the page was loaded")).toBeVisible();
+  await page.unroute("**/call/tick_note");
+  await page.getByRole("button", { name: "Load the page anew" }).click();
+  await expect(page.getByRole("alert")).toHaveText("");
+  await expect(page.getByLabel("Outlived")).not.toBeChecked();
+});
