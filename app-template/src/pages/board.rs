@@ -31,7 +31,7 @@ fn Since() -> impl IntoView {
         let since = since.get()?.ok()??;
         Some(format!("Writes here since {}.", since.get(..10)?))
     };
-    view! { <Transition>{day}</Transition> }
+    view! { <Transition><span>{day}</span></Transition> }
 }
 
 #[component]
