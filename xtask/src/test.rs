@@ -145,7 +145,15 @@ fn clippy() -> Result {
 fn host() -> Result {
     run_program(&mut plain(&["test", "--workspace", "--features", "ssr"]))?;
     // The browser's half, as far as it needs no browser
-    run_program(&mut plain(&["test", "-p", "mizan", "--lib"]))
+    let client = [
+        "test",
+        "-p",
+        "mizan",
+        "--lib",
+        "--features",
+        "csr,uuid,chrono",
+    ];
+    run_program(&mut plain(&client))
 }
 
 fn doc() -> Result {

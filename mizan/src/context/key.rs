@@ -70,3 +70,96 @@ fn write_text(key: &mut String, text: &str) {
     }
     key.push('"');
 }
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+    use crate::context::ContextParam;
+    use proptest::prelude::*;
+    use sfv::{BareItem, Item, Parser};
+
+    /// Parameters of every kind, in the order of their names.
+    type Kinds = (bool, Option<i64>, u64, Option<String>, String);
+
+    fn values(kinds: &Kinds) -> Vec<(&'static str, Value)> {
+        vec![
+            ("flag", kinds.0.to_value()),
+            ("id", kinds.1.to_value()),
+            ("large", kinds.2.to_value()),
+            ("maybe", kinds.3.to_value()),
+            ("text", kinds.4.to_value()),
+        ]
+    }
+
+    fn key(kinds: &Kinds) -> String {
+        let values = values(kinds);
+        key_of("kinds", values.iter().map(|(name, value)| (*name, value)))
+    }
+
+    /// Reads a key as any parser of RFC 9651 does.
+    fn read(key: &str) -> Option<Kinds> {
+        let item: Item = Parser::new(key).parse().ok()?;
+        let take = |name: &str| match item.params.get(name) {
+            None => Value::Null,
+            Some(BareItem::Boolean(flag)) => Value::Bool(*flag),
+            Some(BareItem::Integer(number)) => Value::Integer(i64::from(*number).into()),
+            Some(BareItem::String(text)) => Value::Text(text.as_str().to_owned()),
+            Some(BareItem::DisplayString(text)) => Value::Text(text.clone()),
+            Some(other) => unreachable!("{other:?}"),
+        };
+        Some((
+            bool::from_value(take("flag"))?,
+            Option::from_value(take("id"))?,
+            u64::from_value(take("large"))?,
+            Option::from_value(take("maybe"))?,
+            String::from_value(take("text"))?,
+        ))
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_read_back_as_what_it_was(kinds: Kinds) {
+            prop_assert_eq!(read(&key(&kinds)), Some(kinds));
+        }
+
+        #[test]
+        fn different_values_have_different_keys(one: Kinds, other: Kinds) {
+            prop_assert_eq!(key(&one) == key(&other), one == other);
+        }
+
+        #[test]
+        fn a_text_is_never_taken_for_another_type(number: i64, flag: bool) {
+            let key = |value: Value| key_of("x", [("a", &value)]);
+            let text = key(Value::Text(flag.to_string()));
+            prop_assert_ne!(text, key(Value::Bool(flag)));
+            // Longer ones are written as texts, and told apart by the parameter's type
+            if number.unsigned_abs() <= 999_999_999_999_999 {
+                prop_assert_ne!(key(number.to_value()), key(Value::Text(number.to_string())));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_items_of_rfc_9651() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (value, expected) in [
+            (Value::Null, "x"),
+            (Value::Bool(true), "x;a"),
+            (Value::Bool(false), "x;a=?0"),
+            (Value::Integer(-5), "x;a=-5"),
+            (Value::Integer(999_999_999_999_999), "x;a=999999999999999"),
+            (
+                Value::Integer(1_000_000_000_000_000),
+                "x;a=\"1000000000000000\"",
+            ),
+            (text(""), "x;a=\"\""),
+            (text("null"), "x;a=\"null\""),
+            (text("a\"b\\c;d=1, e"), "x;a=\"a\\\"b\\\\c;d=1, e\""),
+            (text("%20"), "x;a=\"%20\""),
+            (text("f\u{fc}r \"%\""), "x;a=%\"f%c3%bcr %22%25%22\""),
+            (text("\r\nx: y"), "x;a=%\"%0d%0ax: y\""),
+        ] {
+            assert_eq!(key_of("x", [("a", &value)]), expected);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A hundred thousand instances that were provided leave nothing on the server.
+
+mod support;
+
+use axum::Router;
+use leptos::{config::LeptosOptions, prelude::*};
+use leptos_router::{
+    components::{Route, Router as Routed, Routes},
+    hooks::use_params_map,
+    path,
+};
+use mizan::Mizan;
+use support::{get, options};
+
+/// Counts what is allocated.
+#[global_allocator]
+static ALLOCATED: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
+/// How many providers a page has.
+const PROVIDERS: u64 = 100;
+
+#[mizan::context]
+struct NumberContext {
+    number: u64,
+}
+
+#[mizan::client(context = NumberContext)]
+async fn at_once(number: u64) -> mizan::Result<u64> {
+    Ok(number)
+}
+
+#[mizan::client(context = NumberContext)]
+async fn later(number: u64) -> mizan::Result<String> {
+    tokio::task::yield_now().await;
+    Ok(number.to_string())
+}
+
+#[mizan::client(affects = NumberContext)]
+async fn change(number: u64) -> mizan::Result<u64> {
+    Ok(number)
+}
+
+#[component]
+fn App() -> impl IntoView {
+    view! { <Routed><Routes fallback=|| "nothing"><Route path=path!("/:first") view=Page/></Routes></Routed> }
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let first = use_params_map().with_untracked(|params| params.get("first"));
+    let first = first
+        .and_then(|first| first.parse::<u64>().ok())
+        .unwrap_or_default();
+    let number = |number| view! { <NumberContextProvider number><Number/></NumberContextProvider> };
+    (first..first + PROVIDERS).map(number).collect_view()
+}
+
+#[component]
+fn Number() -> impl IntoView {
+    let (at_once, later) = (use_at_once(), use_later());
+    view! { <Suspense>{move || at_once.get()} <b>{move || later.get()}</b></Suspense> }
+}
+
+fn shell(_: LeptosOptions) -> impl IntoView {
+    view! { <!DOCTYPE html><html lang="en"><head></head><body><App/></body></html> }
+}
+
+async fn round(app: &Router, first: u64) {
+    let page = get(app, &format!("/{first}")).await;
+    assert!(
+        page.text.contains(&format!("<b>{first}</b>")),
+        "{}",
+        page.text
+    );
+    get(app, &format!("/api/mizan/ctx/number?number={first}")).await;
+    let body = format!("{{\"number\":{first}}}");
+    support::call(app, "change", body).await;
+}
+
+#[tokio::test]
+async fn memory_is_the_same_afterwards() {
+    let app = Mizan::new(options()).router(App, shell);
+    for page in 0..20 {
+        round(&app, page * PROVIDERS).await;
+    }
+    let before = ALLOCATED.allocated();
+    for page in 0..1_000 {
+        round(&app, page * PROVIDERS).await;
+    }
+    let grown = ALLOCATED.allocated().saturating_sub(before);
+    assert!(
+        grown < 64 * 1024,
+        "100,000 instances left {grown} bytes behind"
+    );
+}
