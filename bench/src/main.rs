@@ -3,7 +3,11 @@
 //! `mizan-bench <server>` listens on a free port of the loopback interface, prints its address
 //! and serves until its standard input ends, so that it never outlives whoever started it. All of
 //! them have the same runtime, the same log subscriber and send the same headers.
+//!
+//! `mizan-bench flight` measures a mutation over a slow link, and ends.
 
+mod contexts;
+mod flight;
 mod servers;
 
 use servers::Server;
@@ -14,12 +18,19 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
+    if name == "flight" {
+        return ended(run_flight().await);
+    }
     let Some(server) = Server::of(&name) else {
-        eprintln!("name a server: {}", Server::NAMES.join(", "));
+        eprintln!("name a server, or flight: {}", Server::NAMES.join(", "));
         return ExitCode::FAILURE;
     };
     end_with_input();
-    match run(server).await {
+    ended(run(server).await)
+}
+
+fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mizan-bench: {error}");
@@ -28,7 +39,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(server: Server) -> Result<(), Box<dyn std::error::Error>> {
+/// A server in this very process, and what is measured against it.
+async fn run_flight() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    tokio::spawn(async move {
+        if let Err(error) = Server::Mizan.serve(listener).await {
+            eprintln!("mizan-bench: {error}");
+        }
+    });
+    flight::measure(addr).await
+}
+
+async fn run(server: Server) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // The subscriber of the starter; nothing is logged while requests succeed
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("info"))

@@ -59,16 +59,18 @@ impl Server {
     }
 
     /// Serves until the process ends.
-    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Box<dyn Error>> {
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         match self {
             Self::Axum => without_delay(listener, axum_calls()).await,
             Self::LeptosCalls => without_delay(listener, leptos_calls()).await,
             Self::LeptosPages => without_delay(listener, leptos_pages()).await,
             Self::LeptosPagesNagle => axum::serve(listener, leptos_pages()).await,
             Self::Mizan => {
-                Serve::new(mizan()?)
-                    .run(listener, std::future::pending())
-                    .await;
+                let stop = std::future::pending();
+                Serve::new(mizan()?).run(listener, stop).await;
                 Ok(())
             }
         }?;

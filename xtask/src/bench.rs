@@ -2,11 +2,13 @@
 //!
 //! 1. [`size`]: what the browser downloads for one small page.
 //! 2. [`load`]: servers built for release, loaded by wrk in turns.
-//! 3. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
+//! 3. [`flight`]: from a mutation to fresh data.
+//! 4. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
 //!
 //! A goal that is missed is reported, and is no failure of the command: how fast something runs
 //! depends on the machine.
 
+mod flight;
 mod load;
 mod report;
 mod size;
@@ -16,54 +18,79 @@ use crate::{
     setup,
     steps::step,
 };
-use load::{Load, Peer};
+use load::Peer;
 use report::{Goal, Report};
 
+const TEXT: &str = "The quick brown fox jumps over the lazy dog";
+const ECHO: Option<&str> = Some(r#"{"text":"The quick brown fox jumps over the lazy dog"}"#);
+
 /// One function: text in, the same text out.
-const CALLS: Load = Load {
-    body: Some(r#"{"text":"The quick brown fox jumps over the lazy dog"}"#),
-    answer: "The quick brown fox jumps over the lazy dog",
-    peers: &[
-        Peer {
-            label: "axum handler",
-            server: "axum",
-            path: "/api/echo",
-        },
-        Peer {
-            label: "Leptos `#[server]`",
-            server: "leptos-calls",
-            path: "/api/echo",
-        },
-        Peer {
-            label: "`#[mizan::client]`",
-            server: "mizan",
-            path: "/api/mizan/call/echo",
-        },
-    ],
-};
+const CALLS: &[Peer] = &[
+    Peer {
+        label: "axum handler",
+        server: "axum",
+        path: "/api/echo",
+        body: ECHO,
+        answer: TEXT,
+    },
+    Peer {
+        label: "Leptos `#[server]`",
+        server: "leptos-calls",
+        path: "/api/echo",
+        body: ECHO,
+        answer: TEXT,
+    },
+    Peer {
+        label: "`#[mizan::client]`",
+        server: "mizan",
+        path: "/api/mizan/call/echo",
+        body: ECHO,
+        answer: TEXT,
+    },
+];
 
 /// One page: data that a function returns, in the markup and for hydration.
-const PAGES: Load = Load {
-    body: None,
-    answer: "ada@example.com",
-    peers: &[
-        Peer {
-            label: "Leptos, as its starter serves it",
-            server: "leptos-pages-nagle",
-            path: "/",
-        },
-        Peer {
-            label: "Leptos with TCP_NODELAY",
-            server: "leptos-pages",
-            path: "/",
-        },
-        Peer {
-            label: "Mizan, global context",
-            server: "mizan",
-            path: "/",
-        },
-    ],
-};
+const PAGES: &[Peer] = &[
+    Peer {
+        label: "Leptos, as its starter serves it",
+        server: "leptos-pages-nagle",
+        path: "/",
+        body: None,
+        answer: "ada@example.com",
+    },
+    Peer {
+        label: "Leptos with TCP_NODELAY",
+        server: "leptos-pages",
+        path: "/",
+        body: None,
+        answer: "ada@example.com",
+    },
+    Peer {
+        label: "Mizan, global context",
+        server: "mizan",
+        path: "/",
+        body: None,
+        answer: "ada@example.com",
+    },
+];
+
+/// One of five trivial functions, and all five as the members of a context.
+const BUNDLES: &[Peer] = &[
+    Peer {
+        label: "one call of five",
+        server: "mizan",
+        path: "/api/mizan/call/first",
+        body: Some(r#"{"number":7}"#),
+        answer: "{\"result\":8}",
+    },
+    Peer {
+        label: "a bundle of five members",
+        server: "mizan",
+        path: "/api/mizan/ctx/five?number=7",
+        body: None,
+        answer: r#""first":8"#,
+    },
+];
 
 pub(crate) fn run() -> Result {
     setup::run(false)?;
@@ -78,11 +105,16 @@ pub(crate) fn run() -> Result {
     let sizes = size::measure()?;
     // Everything is built: from here on the machine is the servers'
     let busy = report::load_average();
-    let calls = load::measure("calls", &CALLS)?;
-    let pages = load::measure("pages", &PAGES)?;
+    let calls = load::measure("calls", CALLS)?;
+    let pages = load::measure("pages", PAGES)?;
+    let bundles = load::measure("bundles", BUNDLES)?;
+    let flight = flight::measure()?;
 
     let [axum, leptos, mizan] = &calls[..] else {
         return Err("three servers answer calls".to_owned());
+    };
+    let [call, bundle] = &bundles[..] else {
+        return Err("a call and a bundle are compared".to_owned());
     };
     let [_, leptos_page, mizan_page] = &pages[..] else {
         return Err("three servers answer pages".to_owned());
@@ -104,11 +136,33 @@ pub(crate) fn run() -> Result {
             sizes.ratio(),
             1.10,
         ),
+        Goal::at_least(
+            "bundle of five members, of five calls' throughput",
+            bundle.ratio(call) * 5.0,
+            4.0,
+        ),
+        Goal::at_least(
+            "single flight, times as fast as mutation and refetch",
+            flight.ratio(),
+            1.8,
+        ),
+        Goal::at_most(
+            "invalidation of one of 10,000 instances, in milliseconds",
+            flight.scoped,
+            1.0,
+        ),
+        Goal::at_most(
+            "WebAssembly of a further member, in kB of brotli",
+            sizes.member(),
+            1.5,
+        ),
     ];
     Report {
         busy,
         calls: &calls,
         pages: &pages,
+        bundles: &bundles,
+        flight: &flight,
         sizes: &sizes,
         goals: &goals,
     }

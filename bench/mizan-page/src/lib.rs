@@ -86,7 +86,9 @@ fn Home() -> impl IntoView {
         });
     };
     let said = move || Some(echo.value().get()?.ok()?.message);
+    let more = further_members();
     view! {
+        {more}
         <Title text="A small page"/>
         <h1>"A small page"</h1>
         <Suspense fallback=|| "…">
@@ -102,6 +104,44 @@ fn Home() -> impl IntoView {
         </Suspense>
         <button on:click=say>"Say hello"</button>
         <p>{said}</p>
+    }
+}
+
+/// Nothing, in the page that is compared.
+#[cfg(not(feature = "ten-more"))]
+fn further_members() {}
+
+#[cfg(feature = "ten-more")]
+use ten_more::further_members;
+
+#[cfg(feature = "ten-more")]
+pub mod ten_more {
+    //! Ten members more.
+
+    use super::User;
+    use leptos::prelude::*;
+
+    macro_rules! members {
+        ($($name:ident $hook:ident)*) => {
+            $(
+                #[doc = "Somebody else."]
+                #[mizan::client(context = "global")]
+                pub async fn $name() -> mizan::Result<User> {
+                    super::current_user().await
+                }
+            )*
+
+            /// Shows them all, each in the same way.
+            pub fn further_members() -> impl IntoView {
+                let names = [$($hook()),*].map(|user| move || user.get()?.ok().map(|user| user.name));
+                names.into_iter().map(|name| view! { <Suspense><i>{name}</i></Suspense> }).collect_view()
+            }
+        };
+    }
+
+    members! {
+        user_1 use_user_1 user_2 use_user_2 user_3 use_user_3 user_4 use_user_4 user_5 use_user_5
+        user_6 use_user_6 user_7 use_user_7 user_8 use_user_8 user_9 use_user_9 user_10 use_user_10
     }
 }
 

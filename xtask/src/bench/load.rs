@@ -24,17 +24,12 @@ pub(crate) const SECONDS: u32 = 1;
 /// How many connections are open; each has one request under way.
 pub(crate) const CONNECTIONS: u32 = 32;
 
-/// Servers that are asked for the same thing.
-pub(crate) struct Load {
+/// One of the servers, and what it is asked for.
+pub(crate) struct Peer {
     /// The body of a POST; without one it is a GET.
     pub(crate) body: Option<&'static str>,
     /// What every answer has to contain.
     pub(crate) answer: &'static str,
-    pub(crate) peers: &'static [Peer],
-}
-
-/// One of the servers.
-pub(crate) struct Peer {
     pub(crate) label: &'static str,
     /// The name that `mizan-bench` knows it by.
     pub(crate) server: &'static str,
@@ -59,18 +54,18 @@ pub(crate) struct Measured {
 }
 
 /// Starts the servers, loads them in turns and ends them.
-pub(crate) fn measure(name: &str, load: &Load) -> Result<Vec<Measured>> {
+pub(crate) fn measure(name: &str, peers: &'static [Peer]) -> Result<Vec<Measured>> {
     let mut measured = Vec::new();
     step(&format!("measuring {name}"), || {
         let mut contestants = Vec::new();
-        for peer in load.peers {
-            contestants.push(Contestant::start(peer, load)?);
+        for peer in peers {
+            contestants.push(Contestant::start(peer)?);
         }
         for round in 0..=ROUNDS {
             for index in 0..contestants.len() {
                 // Another one begins each time, so that none always follows the same
                 let index = (index + round) % contestants.len();
-                contestants[index].turn(load, round == 0)?;
+                contestants[index].turn(round == 0)?;
             }
         }
         measured = contestants.iter().map(Contestant::measured).collect();
@@ -94,9 +89,9 @@ struct Turn {
 }
 
 impl Contestant {
-    fn start(peer: &'static Peer, load: &Load) -> Result<Self> {
+    fn start(peer: &'static Peer) -> Result<Self> {
         let server = Server::start(peer.server)?;
-        let bytes = server.check(peer, load)?;
+        let bytes = server.check(peer)?;
         Ok(Self {
             peer,
             server,
@@ -105,13 +100,13 @@ impl Contestant {
         })
     }
 
-    fn turn(&mut self, load: &Load, warm_up: bool) -> Result {
+    fn turn(&mut self, warm_up: bool) -> Result {
         let before = self.server.cpu_seconds()?;
         let Answers {
             count,
             seconds,
             latency,
-        } = wrk(self.server.addr, self.peer, load)?;
+        } = wrk(self.server.addr, self.peer)?;
         let cpu = self.server.cpu_seconds()? - before;
         if !warm_up {
             self.turns.push(Turn {
@@ -187,10 +182,10 @@ impl Server {
     }
 
     /// Asks once and returns how long the answer is.
-    fn check(&self, peer: &Peer, load: &Load) -> Result<usize> {
-        let answer = ask(self.addr, peer.path, load.body)
+    fn check(&self, peer: &Peer) -> Result<usize> {
+        let answer = ask(self.addr, peer.path, peer.body)
             .map_err(|error| format!("the server `{}`: {error}", peer.server))?;
-        if answer.starts_with("HTTP/1.1 200 ") && answer.contains(load.answer) {
+        if answer.starts_with("HTTP/1.1 200 ") && answer.contains(peer.answer) {
             Ok(answer.len())
         } else {
             Err(format!(
@@ -251,7 +246,7 @@ struct Answers {
     latency: f64,
 }
 
-fn wrk(addr: SocketAddr, peer: &Peer, load: &Load) -> Result<Answers> {
+fn wrk(addr: SocketAddr, peer: &Peer) -> Result<Answers> {
     // `timeout`: a server that hangs must not hang the bench
     let mut command = program("timeout");
     command
@@ -262,7 +257,7 @@ fn wrk(addr: SocketAddr, peer: &Peer, load: &Load) -> Result<Answers> {
         .arg(root().join("bench/wrk.lua"))
         .arg(format!("http://{addr}{}", peer.path))
         .arg("--")
-        .args(load.body);
+        .args(peer.body);
     let text = output(&mut command)?;
     let numbers = text
         .lines()

@@ -1,6 +1,7 @@
 //! The figures as tables: printed, and written to `docs/PERFORMANCE.md`.
 
 use super::{
+    flight::Flight,
     load::{CONNECTIONS, Measured, ROUNDS, SECONDS},
     size::{Size, Sizes},
 };
@@ -57,6 +58,8 @@ pub(crate) struct Report<'a> {
     pub(crate) busy: String,
     pub(crate) calls: &'a [Measured],
     pub(crate) pages: &'a [Measured],
+    pub(crate) bundles: &'a [Measured],
+    pub(crate) flight: &'a Flight,
     pub(crate) sizes: &'a Sizes,
     pub(crate) goals: &'a [Goal],
 }
@@ -80,6 +83,8 @@ impl Report<'_> {
             section("Goals", &self.goals()),
             section("Calls", &load(self.calls)),
             section("Pages", &load(self.pages)),
+            section("Bundles", &load(self.bundles)),
+            section("From a mutation to fresh data", &self.flight()),
             section("What the browser downloads", &self.sizes()),
         ];
         Ok(sections.join("\n"))
@@ -99,6 +104,16 @@ impl Report<'_> {
         rows
     }
 
+    /// Over a link that delays 10 ms each way, with bodies of 1 ms.
+    fn flight(&self) -> Vec<Vec<String>> {
+        let time = |label: &str, time: f64| vec![label.to_owned(), format!("{time:.1} ms")];
+        vec![
+            row(["10 ms each way, bodies of 1 ms", "median"]),
+            time("single flight", self.flight.single),
+            time("mutation, then refetch", self.flight.double),
+        ]
+    }
+
     fn sizes(&self) -> Vec<Vec<String>> {
         let row_of = |label: &str, size: &Size| {
             let sizes = [size.wasm, size.brotli, size.javascript];
@@ -110,6 +125,7 @@ impl Report<'_> {
             row(header),
             row_of("Leptos", &self.sizes.leptos),
             row_of("Mizan", &self.sizes.mizan),
+            row_of("Mizan, ten members more", &self.sizes.ten_more),
         ]
     }
 }

@@ -16,12 +16,22 @@ const PROFILE: &str = "wasm-release";
 pub(crate) struct Sizes {
     pub(crate) leptos: Size,
     pub(crate) mizan: Size,
+    /// Mizan's with ten members more, of a type that is there already.
+    pub(crate) ten_more: Size,
 }
 
 impl Sizes {
     /// Mizan's WebAssembly in brotli, in parts of plain Leptos's.
     pub(crate) fn ratio(&self) -> f64 {
         self.mizan.brotli as f64 / self.leptos.brotli as f64
+    }
+}
+
+impl Sizes {
+    /// What each of the ten members costs, in kilobytes of brotli.
+    pub(crate) fn member(&self) -> f64 {
+        let more = self.ten_more.brotli.saturating_sub(self.mizan.brotli);
+        more as f64 / 10.0 / 1e3
     }
 }
 
@@ -37,25 +47,29 @@ pub(crate) struct Size {
 
 /// Builds both clients as `cargo leptos build --release` does, and weighs them.
 pub(crate) fn measure() -> Result<Sizes> {
-    let weigh = |package: &str| {
+    let weigh = |package: &str, features: &str| {
         let mut size = None;
-        step(&format!("building the client of {package}"), || {
-            size = Some(weigh(package)?);
-            Ok(())
-        })?;
+        step(
+            &format!("building the client of {package} ({features})"),
+            || {
+                size = Some(weigh(package, features)?);
+                Ok(())
+            },
+        )?;
         size.ok_or_else(|| format!("{package} has no size"))
     };
     Ok(Sizes {
-        leptos: weigh("leptos-page")?,
-        mizan: weigh("mizan-page")?,
+        leptos: weigh("leptos-page", "hydrate")?,
+        mizan: weigh("mizan-page", "hydrate")?,
+        ten_more: weigh("mizan-page", "hydrate,ten-more")?,
     })
 }
 
 /// Each package in a build of its own: in one, each would get the other's features.
-fn weigh(package: &str) -> Result<Size> {
+fn weigh(package: &str, features: &str) -> Result<Size> {
     run(cargo()
         .args(["build", "--quiet", "--lib", "--profile", PROFILE])
-        .args(["--target", WASM, "--features", "hydrate", "-p", package]))?;
+        .args(["--target", WASM, "--features", features, "-p", package]))?;
     let name = package.replace('-', "_");
     let built = target().join(WASM).join(PROFILE);
     let folder = target().join("xtask/bench").join(package);
