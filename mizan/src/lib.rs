@@ -5,27 +5,37 @@
 //! ```
 //! use leptos::prelude::*;
 //!
-//! #[mizan::client(context = "global")]
+//! #[mizan::client(context = "global")] // rendered on the server, not fetched again
 //! pub async fn current_user() -> mizan::Result<String> {
-//!     Ok("a guest".to_owned())
+//!     Ok(mizan::cookies().get("name").unwrap_or_else(|| "a guest".to_owned()))
 //! }
 //!
-//! #[mizan::client]
-//! pub async fn echo(text: String) -> mizan::Result<String> {
-//!     Ok(text)
+//! #[mizan::client(affects = "global")] // its answer brings the user anew, to every component
+//! pub async fn rename(name: String) -> mizan::Result<()> {
+//!     if name.is_empty() {
+//!         return Err(mizan::Error::invalid_field("name", "say something"));
+//!     }
+//!     mizan::cookies().set(("name", name));
+//!     Ok(())
 //! }
 //!
 //! #[component]
 //! fn Home() -> impl IntoView {
-//!     let user = use_current_user(); // rendered on the server, not fetched again
-//!     let echo = ServerAction::<Echo>::new(); // a typed call
+//!     let user = use_current_user();
+//!     let rename = use_rename();
 //!     view! {
 //!         <Suspense><p>"Hello, " {move || user.get()}</p></Suspense>
-//!         <button on:click=move |_| { echo.dispatch(Echo { text: "hi".to_owned() }); }>"Say hi"</button>
+//!         <button on:click=move |_| rename.dispatch(Rename { name: "Ada".into() })>"I am Ada"</button>
+//!         <p role="alert">{move || rename.error().map(|error| error.to_string())}</p>
 //!     }
 //! }
 //! # let _ = Home;
 //! ```
+//!
+//! | attribute | what it makes |
+//! | --- | --- |
+//! | [`#[mizan::client]`](client) | a server function; with `context`, a member of a context; with `affects` or `merge`, a mutation |
+//! | [`#[mizan::context]`](macro@context) | a context with parameters, and its provider |
 //!
 //! # Features
 //!
@@ -34,6 +44,7 @@
 //! | `ssr` | the server: bodies run, `Mizan` builds the router |
 //! | `hydrate` | the browser's half, taking over what the server rendered |
 //! | `csr` | the browser's half, rendering by itself |
+//! | `uuid`, `chrono` | ids and dates as parameters of contexts |
 //!
 //! An application forwards its own features of these names. `ssr` is the one switch between the
 //! halves; where both are on, it wins.

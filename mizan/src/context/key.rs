@@ -21,7 +21,7 @@ pub(crate) fn key_of<'a, 'b>(
 }
 
 /// The integers that RFC 9651, section 3.3.1, allows have up to 15 digits.
-const LARGEST: i128 = 999_999_999_999_999;
+const LARGEST: i64 = 999_999_999_999_999;
 
 fn write_parameter(key: &mut String, name: &str, value: &Value) {
     let start = key.len();
@@ -37,6 +37,9 @@ fn write_parameter(key: &mut String, name: &str, value: &Value) {
             let _ = write!(key, "={number}");
         }
         Value::Integer(number) => {
+            let _ = write!(key, "=\"{number}\"");
+        }
+        Value::Large(number) => {
             let _ = write!(key, "=\"{number}\"");
         }
         Value::Text(text) => {
@@ -102,7 +105,7 @@ mod tests {
         let take = |name: &str| match item.params.get(name) {
             None => Value::Null,
             Some(BareItem::Boolean(flag)) => Value::Bool(*flag),
-            Some(BareItem::Integer(number)) => Value::Integer(i64::from(*number).into()),
+            Some(BareItem::Integer(number)) => Value::Integer(i64::from(*number)),
             Some(BareItem::String(text)) => Value::Text(text.as_str().to_owned()),
             Some(BareItem::DisplayString(text)) => Value::Text(text.clone()),
             Some(other) => unreachable!("{other:?}"),

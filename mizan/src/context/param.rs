@@ -56,8 +56,11 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number; wide enough for `i64` and `u64`.
-    Integer(i128),
+    /// A whole number.
+    Integer(i64),
+    /// A whole number that is too large for the other. (One type for both would have 128 bits,
+    /// whose arithmetic is kilobytes of WebAssembly.)
+    Large(u64),
     /// Any text, and what is written as one.
     Text(String),
 }
@@ -90,7 +93,26 @@ integers! {
     u8, "a whole number from 0 to 255";
     u16, "a whole number from 0 to 65535";
     u32, "a whole number from 0 to 4294967295";
-    u64, "a whole number of 64 bits from 0";
+}
+
+impl ContextParam for u64 {
+    const EXPECTED: &'static str = "a whole number of 64 bits from 0";
+
+    fn to_value(&self) -> Value {
+        match i64::try_from(*self) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Large(*self),
+        }
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Integer(number) => number.try_into().ok(),
+            Value::Large(number) => Some(number),
+            Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
 }
 
 impl ContextParam for bool {

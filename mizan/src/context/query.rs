@@ -133,11 +133,11 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
     }
 
     /// Lays a change over the value until the overlay is lifted.
-    #[cfg(not(feature = "ssr"))]
+    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
     pub(crate) fn lay(
         &self,
         change: impl Fn(&mut T) + Send + Sync + 'static,
-    ) -> Option<super::client::Overlay> {
+    ) -> Option<side::Overlay> {
         self.source?.try_with_value(|source| source.lay(change))?
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const LONGEST_MOUNTED: usize = 4096;
 /// The header that says of which build of a function the caller knows.
 pub(crate) const BUILD: &str = "mizan-build";
 
-use super::Value;
+use super::{ContextParam, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use std::fmt;
 
@@ -31,12 +31,8 @@ impl Serialize for Value {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(flag) => serializer.serialize_bool(*flag),
-            Self::Integer(number) => match (i64::try_from(*number), u64::try_from(*number)) {
-                (Ok(number), _) => serializer.serialize_i64(number),
-                (_, Ok(number)) => serializer.serialize_u64(number),
-                // No parameter's type goes that far
-                _ => serializer.serialize_i128(*number),
-            },
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Large(number) => serializer.serialize_u64(*number),
             Self::Text(text) => serializer.serialize_str(text),
         }
     }
@@ -62,11 +58,11 @@ impl<'de> Deserialize<'de> for Value {
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-                Ok(Value::Integer(number.into()))
+                Ok(Value::Integer(number))
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-                Ok(Value::Integer(number.into()))
+                Ok(number.to_value())
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Value, E> {

@@ -96,7 +96,7 @@ fn instance(entry: ListEntry, site: &Site) -> Option<Instance> {
     for (name, value) in item.params {
         let value = match value {
             BareItem::Boolean(flag) => Value::Bool(flag),
-            BareItem::Integer(number) => Value::Integer(i64::from(number).into()),
+            BareItem::Integer(number) => Value::Integer(i64::from(number)),
             BareItem::String(text) => Value::Text(text.into()),
             BareItem::DisplayString(text) => Value::Text(text),
             _ => return None,

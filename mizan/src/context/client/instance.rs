@@ -399,6 +399,7 @@ impl Instance {
                 Value::Null => continue,
                 Value::Bool(flag) => flag.to_string(),
                 Value::Integer(number) => number.to_string(),
+                Value::Large(number) => number.to_string(),
                 Value::Text(text) => encoded(text),
             };
             url.push(separator);

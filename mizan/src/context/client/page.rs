@@ -36,6 +36,8 @@ thread_local! {
 
 pub(crate) struct Store {
     instances: Mutex<HashMap<String, Arc<Instance>>>,
+    /// The names of the parameters of each context that there was an instance of.
+    parameters: Mutex<HashMap<&'static str, &'static [&'static str]>>,
     /// What the server put into the page and nobody has asked for yet.
     rendered: Mutex<HashMap<String, Bundle>>,
     /// Counts what happens to data.
@@ -56,6 +58,7 @@ impl Page {
         }
         let page = Self(Arc::new(Store {
             instances: Mutex::default(),
+            parameters: Mutex::default(),
             rendered: Mutex::new(rendered()),
             clock: AtomicU64::new(0),
         }));
@@ -89,6 +92,7 @@ impl Page {
 
     pub(super) fn instance<C: Context>(&self, context: &C) -> Arc<Instance> {
         let instance = Instance::new(context, &self.0);
+        lock(&self.0.parameters).insert(C::NAME, C::PARAMETERS);
         let mut instances = lock(&self.0.instances);
         let key = instance.key.clone();
         Arc::clone(instances.entry(key).or_insert_with(|| Arc::new(instance)))
@@ -127,12 +131,9 @@ impl Page {
     /// Invalidates the instances whose parameters have these values.
     #[cfg(test)]
     pub(super) fn invalidate(&self, context: &str, parameters: &[(&str, i64)]) {
-        let parameters = parameters.iter().map(|(name, value)| {
-            (
-                (*name).to_owned(),
-                crate::context::Value::Integer((*value).into()),
-            )
-        });
+        let parameters = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), crate::context::Value::Integer(*value)));
         let target = Target {
             context: context.to_owned(),
             parameters: parameters.collect(),
@@ -237,6 +238,12 @@ impl Store {
 
     /// The instances that a target names.
     fn matching(&self, target: &Target) -> Vec<Arc<Instance>> {
+        // All parameters are there: at most one, which need not be searched for
+        let names = lock(&self.parameters).get(&*target.context).copied();
+        if names.is_some_and(|names| names.len() == target.parameters.len()) {
+            let instances = lock(&self.instances);
+            return instances.get(&target.key()).cloned().into_iter().collect();
+        }
         let matches = |instance: &&Arc<Instance>| {
             let mut parameters = target.parameters.iter();
             instance.context == target.context

@@ -15,7 +15,7 @@ mod registration;
 pub(crate) use {
     instance::Instance,
     outcome::{Outcomes, run_all},
-    page::{Handle, Instances, Source, start_global},
+    page::{Handle, Instances, Overlay, Source, start_global},
     registration::Contexts,
     registration::ServerContext as Providable,
 };

@@ -192,6 +192,9 @@ impl std::fmt::Debug for Handle {
     }
 }
 
+/// A change that lies over a value: nothing is changed while a page is rendered.
+pub(crate) enum Overlay {}
+
 /// Where a query's value could be fetched from: there is no such place on the server.
 pub(crate) enum Source {}
 
@@ -217,6 +220,10 @@ impl Source {
     }
 
     pub(crate) fn update<T>(&self, _: impl FnOnce(&mut T)) {
+        match *self {}
+    }
+
+    pub(crate) fn lay<T>(&self, _: impl Fn(&mut T)) -> Option<Overlay> {
         match *self {}
     }
 }

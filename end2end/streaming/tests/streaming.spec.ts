@@ -1,0 +1,62 @@
+import { expect, hydrated, test } from "../../tests/support";
+
+for (const mode of ["out-of-order", "in-order", "partly-blocked", "async"]) {
+  test(`${mode}: everything arrives with the page, and nothing is fetched`, async ({ page, request, watch }) => {
+    const html = await (await request.get(`/${mode}`)).text();
+    expect(html).toContain('<p id="slow">10</p>');
+    await page.goto(`/${mode}`);
+    await hydrated(page);
+    await expect(page.locator("#slow")).toHaveText("10");
+    await expect(page.locator("#slower")).toHaveText("10 </script>");
+    await expect(page.locator(".quick")).toHaveText(["1", "1", "2"]);
+    await page.waitForLoadState("networkidle");
+    expect(watch.calls).toEqual([]);
+  });
+}
+
+test("out of order, the page is there before what is slow", async ({ page }) => {
+  const started = Date.now();
+  await page.goto("/out-of-order", { waitUntil: "commit" });
+  await expect(page.locator("#waiting")).toBeVisible();
+  expect(Date.now() - started).toBeLessThan(390);
+  await expect(page.locator("#slower")).toHaveText("10 </script>");
+});
+
+test("a parameter that changes keeps what is shown until the new data is there", async ({ page, watch }) => {
+  await page.goto("/out-of-order");
+  await hydrated(page);
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.waitForTimeout(100);
+  await expect(page.locator("#slow"), "meanwhile").toHaveText("10");
+  await expect(page.locator("#slow")).toHaveText("20");
+  await expect(page.locator("#slower")).toHaveText("20 </script>");
+  await expect(page.locator(".quick")).toHaveText(["2", "1", "2"]);
+  // The page carried the instance 2, for the other provider: only the inner one is new
+  expect(watch.calls).toEqual(["GET /api/mizan/ctx/inner?number=20"]);
+});
+
+test("an answer brings everything that is shown, in one request", async ({ page, watch }) => {
+  await page.goto("/in-order");
+  await hydrated(page);
+  const answered = page.waitForResponse("**/call/touch");
+  await page.getByRole("button", { name: "Touch" }).click();
+  const { refreshed } = await (await answered).json();
+  expect(refreshed.map((instance: { context: string }) => instance.context).sort()).toEqual(["inner", "outer"]);
+  await page.waitForLoadState("networkidle");
+  expect(watch.calls).toEqual(["POST /api/mizan/call/touch"]);
+  await expect(page.locator("#slower")).toHaveText("10 </script>");
+});
+
+test("leaving aborts what nobody waits for, and a hook outside says where it belongs", async ({ page, watch }) => {
+  await page.goto("/out-of-order");
+  await hydrated(page);
+  for (let number = 0; number < 3; number++) await page.getByRole("button", { name: "Next" }).click();
+  const aborted = page.waitForEvent("requestfailed", (request) => request.url().includes("/ctx/outer"));
+  await page.getByRole("link", { name: "Elsewhere" }).click();
+  await aborted;
+  const said = "`use_quick()` was called outside of a `<OuterContextProvider>`";
+  await expect(page.getByRole("alert")).toHaveText(said);
+  // The developer is told as well
+  expect(watch.complaints).toContain(said);
+  watch.complaints.length = 0;
+});
