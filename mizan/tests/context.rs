@@ -46,6 +46,13 @@ async fn user_orders(user_id: i64) -> mizan::Result<Vec<i64>> {
     Ok(vec![user_id, user_id + 1])
 }
 
+/// As slow as the other one: they wait together.
+#[mizan::client(context = ProfileContext)]
+async fn user_friends(user_id: i64) -> mizan::Result<Vec<i64>> {
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    Ok(vec![-user_id])
+}
+
 /// A member that takes none of the parameters.
 #[mizan::client(context = ProfileContext)]
 async fn motto() -> mizan::Result<String> {
@@ -165,7 +172,7 @@ fn payload(html: &str) -> Vec<Value> {
             let start = format!("__RESOLVED_RESOURCES[{slot}] = ");
             let script = &html[html.find(&start)? + start.len()..];
             let literal = &script[..script.find("\";")? + 1];
-            let text: String = serde_json::from_str(&literal.replace("\\u{", "\\u{")).ok()?;
+            let text: String = serde_json::from_str(literal).ok()?;
             serde_json::from_str(&text).ok()
         })
         .collect()
@@ -194,7 +201,7 @@ async fn providers_nest_and_run_each_instance_once() {
     assert_eq!(
         payload[0],
         json!({"context": "profile", "params": {"user_id": 5}, "data": {
-            "motto": "</script>", "user_name": "user 5", "user_orders": [5, 6],
+            "motto": "</script>", "user_friends": [-5], "user_name": "user 5", "user_orders": [5, 6],
         }})
     );
     assert_eq!(payload[2]["context"], "greet");
@@ -231,7 +238,7 @@ async fn an_instance_is_read_in_one_request() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(
         answer.json(),
-        json!({"data": {"motto": "</script>", "user_name": "user 5", "user_orders": [5, 6]}})
+        json!({"data": {"motto": "</script>", "user_friends": [-5], "user_name": "user 5", "user_orders": [5, 6]}})
     );
     assert_eq!(runs.load(Ordering::SeqCst), 2);
     let answer = get(&app, "/api/mizan/ctx/profile?user_id=0").await;
@@ -252,6 +259,30 @@ async fn an_instance_is_read_in_one_request() {
     )
     .await;
     assert_eq!(answer.json()["data"]["kinds"], json!([0, false, "", -1]));
+}
+
+/// On a clock that only moves when everybody waits.
+#[tokio::test(start_paused = true)]
+async fn members_run_at_the_same_time() {
+    let (app, _) = site();
+    for path in ["/api/mizan/ctx/profile?user_id=5", "/"] {
+        let started = tokio::time::Instant::now();
+        assert_eq!(get(&app, path).await.status, StatusCode::OK);
+        let elapsed = started.elapsed().as_millis();
+        assert!((20..40).contains(&elapsed), "{path}: {elapsed} ms");
+    }
+}
+
+#[tokio::test]
+async fn a_query_with_ten_thousand_parameters_is_answered_shortly() {
+    let (app, _) = site();
+    let many: String = (0..12_000).map(|number| format!("{number:x}&")).collect();
+    for context in ["profile", "nobody"] {
+        let started = std::time::Instant::now();
+        let answer = get(&app, &format!("/api/mizan/ctx/{context}?{many}")).await;
+        assert!(answer.status.is_client_error());
+        assert!(answer.text.len() < 4_000 && started.elapsed().as_millis() < 500);
+    }
 }
 
 #[tokio::test]

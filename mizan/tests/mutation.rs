@@ -141,6 +141,18 @@ async fn rename_and_fail(user_id: i64) -> mizan::Result<()> {
     Err(Error::conflict("after all"))
 }
 
+/// As in the tests of the browser's half.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Note {
+    text: String,
+}
+
+#[mizan::client]
+async fn fingerprint(notes: Option<Vec<Note>>) -> mizan::Result<Note> {
+    let first = notes.into_iter().flatten().next();
+    first.ok_or_else(|| Error::not_found("no notes"))
+}
+
 fn app() -> (Router, Names) {
     let names = Names::default();
     let app = Mizan::new(options()).provide(names.clone()).api();
@@ -384,6 +396,16 @@ async fn a_header_that_asks_for_too_much_is_ignored() {
 #[tokio::test]
 async fn a_page_that_was_built_before_is_told_to_load_anew() {
     let (app, _) = app();
+    let request = Request::post("/api/mizan/call/fingerprint")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("mizan-build", "c4f87c7c77157eb1")
+        .body(Body::from(r#"{"notes":5}"#))
+        .expect("a request");
+    assert_eq!(
+        send(&app, request).await.code(),
+        "VALIDATION_ERROR",
+        "what the browser's half of this build sends is known"
+    );
     let call = async |build: &str, body: &str| {
         let request = Request::post("/api/mizan/call/rename")
             .header(header::CONTENT_TYPE, "application/json")

@@ -53,6 +53,12 @@ fn Notes(#[prop(into)] member: Signal<String>) -> impl IntoView {
             note.done = call.done;
         }
     });
+    // What is on the page stays there while it changes: a draft, the focus
+    let is_empty = Memo::new(move |_| {
+        notes
+            .get()
+            .is_some_and(|notes| notes.is_ok_and(|notes| notes.is_empty()))
+    });
     let ids = move || -> Vec<i64> {
         let notes = notes.get().and_then(Result::ok).unwrap_or_default();
         notes.iter().map(|note| note.id).collect()
@@ -70,13 +76,11 @@ fn Notes(#[prop(into)] member: Signal<String>) -> impl IntoView {
         <Failure of=move || tick.error()/>
         <Transition fallback=|| view! { <p class="quiet" role="status">"Fetching the notes…"</p> }>
             <ErrorBoundary fallback=|errors| view! { <Problem text=move || first(&errors.get())/> }>
-                {move || Suspend::new(async move {
-                    notes.await.map(|found| if found.is_empty() {
-                        view! { <p class="quiet">"Nothing here yet."</p> }.into_any()
-                    } else {
-                        list().into_any()
-                    })
-                })}
+                // Waits for the notes, and says what went wrong
+                {move || notes.get().map(|notes| notes.map(drop))}
+                <Show when=move || !is_empty.get() fallback=|| view! { <p class="quiet">"Nothing here yet."</p> }>
+                    {list}
+                </Show>
             </ErrorBoundary>
         </Transition>
     }

@@ -130,6 +130,8 @@ fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], error
         }
     }
     if let Some(Context::Local) = &options.context {
+        let name = &item.sig.ident;
+        context::check_name(&name.unraw().to_string(), name, errors);
         for argument in arguments {
             context::check_parameter(&argument.name, errors);
         }

@@ -99,14 +99,14 @@ fn server(context: &Definition) -> TokenStream {
     // All of them first, so that every mistake is told
     let reads = fields.iter().map(|(name, field)| {
         let (field, ty) = (&field.name, &field.ty);
-        quote_spanned! { ty.span()=> let #field = values.take(#name); }
+        quote_spanned! { ty.span()=> let #field = __values.take(#name); }
     });
     quote! {
         ::mizan::server! {
             impl ::mizan::__private::ServerContext for #ident {
                 const TYPES: &'static [::mizan::__private::Parameter] = &[#(#parameters),*];
 
-                fn read(values: &mut ::mizan::__private::Values) -> ::core::option::Option<Self> {
+                fn read(__values: &mut ::mizan::__private::Values) -> ::core::option::Option<Self> {
                     #(#reads)*
                     ::core::option::Option::Some(Self { #(#names: #names?),* })
                 }

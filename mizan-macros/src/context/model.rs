@@ -105,7 +105,8 @@ fn name(item: &ItemStruct, options: &Options, errors: &mut Errors) -> String {
     name
 }
 
-fn check_name(name: &str, tokens: &impl quote::ToTokens, errors: &mut Errors) {
+/// What a header can carry as a Token (RFC 9651, section 3.3.4), and is no name of ours.
+pub(crate) fn check_name(name: &str, tokens: &impl quote::ToTokens, errors: &mut Errors) {
     let plain =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if name == "global" {

@@ -47,6 +47,11 @@ impl Response {
     }
 }
 
+/// The answer is nothing of ours: somebody on the way gave it.
+pub(crate) fn foreign(_: serde_json::Error) -> Error {
+    Error::network("the answer is not the server's")
+}
+
 /// The answer is of another shape than this build knows.
 pub(crate) fn unreadable(_: serde_json::Error) -> Error {
     Error::outdated_client("the server's answer can't be read: reload the page")

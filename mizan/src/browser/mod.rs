@@ -14,7 +14,7 @@ use fake as side;
 #[cfg(not(test))]
 use window as side;
 
-pub(crate) use answer::{Request, Response, unreadable};
+pub(crate) use answer::{Request, Response, foreign, unreadable};
 pub(crate) use side::{Timer, complain, now, on_wake, page_data, send};
 
 /// Why a page that was left alone is looked at again.

@@ -103,7 +103,9 @@ pub(crate) struct Timer(Option<TimeoutHandle>);
 
 impl Timer {
     pub(crate) fn new(after: Duration, run: impl FnOnce() + 'static) -> Self {
-        Self(set_timeout_with_handle(run, after).ok())
+        // What a browser can wait for: 24 days
+        const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+        Self(set_timeout_with_handle(run, after.min(LONGEST)).ok())
     }
 }
 

@@ -176,11 +176,11 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
 /// The error of arguments that can't be read, unless the caller knows another build of the
 /// function: then that is what is wrong.
 fn if_current<C: Call>(error: Error) -> Error {
-    let outdated = with_context(|parts: &Parts| {
-        let theirs = parts.headers.get(BUILD)?;
-        Some(*theirs != build::<C>())
-    });
-    if outdated.flatten() == Some(true) {
+    let theirs = with_context(|parts: &Parts| parts.headers.get(BUILD).cloned());
+    if theirs
+        .flatten()
+        .is_some_and(|theirs| theirs != build::<C>())
+    {
         return Error::outdated_client("the function has changed since the page was loaded");
     }
     error

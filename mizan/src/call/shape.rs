@@ -18,26 +18,38 @@ use std::fmt;
 
 /// Returns the hash of the function `C`, as it stands in the header.
 pub(crate) fn build<C: Call>() -> String {
-    let mut shapes = Shapes(C::SIGNATURE);
+    let mut shapes = Shapes::new(C::SIGNATURE);
     C::shapes(&mut shapes);
-    format!("{:016x}", shapes.0)
+    format!("{:016x}", shapes.hash)
 }
 
 /// A hash that shapes are added to.
 #[derive(Debug)]
-pub struct Shapes(u64);
+pub struct Shapes {
+    hash: u64,
+    /// How many types the one that is asked stands in.
+    depth: usize,
+}
+
+/// How deep a type is followed: one may stand in itself, by way of a list or an option.
+const DEEPEST: usize = 16;
 
 impl Shapes {
+    fn new(hash: u64) -> Self {
+        Self { hash, depth: 0 }
+    }
+
     /// Adds the shape of a type.
     pub fn add<'de, T: Deserialize<'de>>(&mut self) {
         // It never gets as far as a value
         let _ = T::deserialize(Tracer(self));
+        self.depth = 0;
     }
 
     /// FNV-1a of 64 bits (RFC 9923): the same in every build, as the standard library's is not.
     fn text(&mut self, text: &str) {
         for byte in text.bytes().chain([0]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
@@ -51,6 +63,17 @@ impl Shapes {
 
 /// Asks a type what it wants to read, and gives it nothing.
 struct Tracer<'a>(&'a mut Shapes);
+
+impl Tracer<'_> {
+    /// Goes on to a type inside of this one. There is no way back: the trace ends there.
+    fn deeper(self) -> Result<Self, Traced> {
+        self.0.depth += 1;
+        if self.0.depth > DEEPEST {
+            return Err(Traced);
+        }
+        Ok(self)
+    }
+}
 
 /// The end of a trace.
 #[derive(Debug)]
@@ -92,12 +115,12 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Traced> {
         self.0.text("option");
-        visitor.visit_some(self)
+        visitor.visit_some(self.deeper()?)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Traced> {
         self.0.text("list");
-        visitor.visit_seq(self)
+        visitor.visit_seq(self.deeper()?)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -106,7 +129,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor: V,
     ) -> Result<V::Value, Traced> {
         self.0.text(name);
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(self.deeper()?)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, _: V) -> Result<V::Value, Traced> {
@@ -171,9 +194,20 @@ mod tests {
     use super::*;
 
     fn hash<T: for<'de> Deserialize<'de>>() -> u64 {
-        let mut shapes = Shapes(0);
+        let mut shapes = Shapes::new(0);
         shapes.add::<T>();
-        shapes.0
+        shapes.hash
+    }
+
+    #[test]
+    fn a_type_may_stand_in_itself() {
+        #[derive(serde::Deserialize)]
+        #[allow(dead_code, reason = "only its shape matters")]
+        struct Tree(Vec<Tree>);
+        #[derive(serde::Deserialize)]
+        #[allow(dead_code, reason = "only its shape matters")]
+        struct Chain(Option<Box<Chain>>);
+        assert_ne!(hash::<Tree>(), hash::<Chain>());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use super::side::{self, Source};
 use crate::{Code, Error, Result};
 use leptos::prelude::{
-    ArcAsyncDerived, AsyncDerived, AsyncDerivedFuture, DefinedAt, Get, IsDisposed, ReadUntracked,
-    StoredValue, Track, WithValue,
+    ArcAsyncDerived, AsyncDerived, AsyncDerivedFuture, DefinedAt, Get, GetUntracked, IsDisposed,
+    ReadUntracked, Set, StoredValue, Track, WithValue,
 };
 use serde::de::DeserializeOwned;
 use std::{
@@ -51,20 +51,7 @@ pub struct Query<T: 'static> {
 impl<T> Query<T> {
     /// Returns whether a request for the value is under way: the first one or a later one.
     pub fn is_fetching(&self) -> bool {
-        self.source
-            .is_some_and(|source| source.with_value(Source::is_fetching))
-    }
-
-    /// Returns the error of the last attempt: the member's own, or that of a fetch that failed
-    /// while an earlier value stays.
-    pub fn error(&self) -> Option<Error>
-    where
-        T: Clone + Send + Sync,
-    {
-        let fetch = self
-            .source
-            .and_then(|source| source.with_value(Source::error));
-        fetch.or_else(|| self.value.get()?.err())
+        self.ask(Source::is_fetching).unwrap_or_default()
     }
 
     /// Fetches the value again, with all members of its context, in one request.
@@ -72,9 +59,7 @@ impl<T> Query<T> {
     /// A request that is already under way is abandoned: its answer may be from before whatever
     /// made this necessary. On the server this does nothing.
     pub fn refetch(&self) {
-        if let Some(source) = self.source {
-            source.with_value(Source::refetch);
-        }
+        self.ask(Source::refetch);
     }
 
     /// Says that the value is no longer true: it is fetched again, with all members of its
@@ -82,9 +67,12 @@ impl<T> Query<T> {
     ///
     /// What a mutation changes needs no such call: `affects` on its function says it once for all.
     pub fn invalidate(&self) {
-        if let Some(source) = self.source {
-            source.with_value(Source::invalidate);
-        }
+        self.ask(Source::invalidate);
+    }
+
+    /// Asks where the value comes from; `None` on the server, and when the query is disposed of.
+    fn ask<U>(&self, ask: impl FnOnce(&Source) -> U) -> Option<U> {
+        self.source?.try_with_value(ask)
     }
 }
 
@@ -117,18 +105,43 @@ impl<T: Clone + Send + Sync + 'static> Query<T> {
 }
 
 impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
+    /// Returns the error of the last attempt: the member's own, or that of a fetch that failed
+    /// while an earlier value stays.
+    pub fn error(&self) -> Option<Error> {
+        match self.source {
+            Some(_) => self.ask(Source::error::<T>).flatten(),
+            None => self.value.get()?.err(),
+        }
+    }
+
     /// Shows a value, until the next fetch says otherwise.
     pub fn set(&self, value: T) {
-        match self.source {
-            Some(source) => source.with_value(|source| source.set(value)),
-            None => leptos::prelude::Set::set(&self.value, Some(Ok(value))),
-        }
+        let shown = match self.source {
+            Some(_) => self.ask(|source| source.set(value)).flatten(),
+            None => Some(Ok(value)),
+        };
+        self.show(shown);
     }
 
     /// Changes the value in place, if there is one.
     pub fn update(&self, change: impl FnOnce(&mut T)) {
-        if let Some(source) = self.source {
-            source.with_value(|source| source.update(change));
+        let shown = match self.source {
+            Some(_) => self.ask(|source| source.update(change)).flatten(),
+            None => self.value.get_untracked().map(|value| {
+                value.map(|mut value| {
+                    change(&mut value);
+                    value
+                })
+            }),
+        };
+        self.show(shown);
+    }
+
+    /// Shows a value from now on; other queries of the member follow in a moment.
+    fn show(&self, shown: Option<Result<T>>) {
+        // Writing ends the wait for a first answer, also where nothing is written
+        if shown.is_some() {
+            self.value.try_set(shown);
         }
     }
 
@@ -138,7 +151,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
         &self,
         change: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Option<side::Overlay> {
-        self.source?.try_with_value(|source| source.lay(change))?
+        self.ask(|source| source.lay(change)).flatten()
     }
 }
 

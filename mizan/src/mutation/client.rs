@@ -66,10 +66,10 @@ async fn exchange(
     body: String,
     overlays: Vec<Overlay>,
 ) -> Result<Box<RawValue>> {
-    let page = Page::latest();
-    let since = page.as_ref().map(Page::now).unwrap_or_default();
+    let page = Page::current();
+    let since = page.now();
     let mut headers = vec![(BUILD, build)];
-    if let Some(mounted) = page.as_ref().and_then(Page::mounted) {
+    if let Some(mounted) = page.mounted() {
         headers.push((MOUNTED, mounted));
     }
     let request = Request {
@@ -80,12 +80,16 @@ async fn exchange(
     let response = browser::send(request).await?;
     let mut parts = serde_json::from_str(&response.text).unwrap_or_default();
     let revisions: Vec<_> = overlays.iter().map(Overlay::revision).collect();
-    if let Some(page) = page {
-        apply(&page, &mut parts, since);
-    }
+    apply(&page, &mut parts, since);
     let result = result(response, &mut parts)?;
-    for (overlay, revision) in overlays.into_iter().zip(revisions) {
-        overlay.settle(revision);
+    // All of them before the first is lifted, which may count as news itself
+    let news: Vec<_> = overlays
+        .iter()
+        .zip(revisions)
+        .map(|(overlay, revision)| overlay.revision() != revision)
+        .collect();
+    for (overlay, news) in overlays.into_iter().zip(news) {
+        overlay.settle(news);
     }
     Ok(result)
 }

@@ -10,13 +10,15 @@ use crate::{
         Context, Value, key_of,
         server::{Instance, Parameter, ServerContext, ServerMember},
     },
+    request::Scope,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::{
     any::{Any, TypeId},
     cell::RefCell,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 /// One of the things that a function does to contexts.
@@ -24,7 +26,6 @@ pub struct Effect {
     context: &'static str,
     parameters: &'static [Parameter],
     kind: Kind,
-    own: bool,
 }
 
 enum Kind {
@@ -57,10 +58,10 @@ impl Effect {
         Self::new::<M::Context>(Kind::Merge(M::NAME))
     }
 
-    /// For the caller alone.
+    /// For the caller alone. To the caller that is the same: there is no cache of others' answers.
     #[must_use]
     pub const fn own(self) -> Self {
-        Self { own: true, ..self }
+        self
     }
 
     const fn new<C: ServerContext>(kind: Kind) -> Self {
@@ -68,7 +69,6 @@ impl Effect {
             context: C::NAME,
             parameters: C::TYPES,
             kind,
-            own: false,
         }
     }
 
@@ -99,7 +99,6 @@ impl Effect {
         Stale {
             context: self.context,
             scope,
-            own: self.own,
         }
     }
 
@@ -164,7 +163,6 @@ pub const fn same_type<T>(_: &T, _: &T) {}
 pub(crate) struct Stale {
     context: &'static str,
     scope: Vec<(&'static str, Value)>,
-    own: bool,
 }
 
 impl Stale {
@@ -194,15 +192,15 @@ impl Serialize for Stale {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("context", self.context)?;
         if !self.scope.is_empty() {
-            object.serialize_entry("params", &Scope(&self.scope))?;
+            object.serialize_entry("params", &Params(&self.scope))?;
         }
         object.end()
     }
 }
 
-struct Scope<'a>(&'a [(&'static str, Value)]);
+struct Params<'a>(&'a [(&'static str, Value)]);
 
-impl Serialize for Scope<'_> {
+impl Serialize for Params<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
@@ -225,10 +223,14 @@ pub(crate) struct Consequences {
 }
 
 impl Consequences {
-    fn add(&mut self, stale: Stale) {
-        if !self.stale.contains(&stale) {
-            self.stale.push(stale);
+    /// Adds others, each one once.
+    fn extend(&mut self, others: Self) {
+        for stale in others.stale {
+            if !self.stale.contains(&stale) {
+                self.stale.push(stale);
+            }
         }
+        self.merges.extend(others.merges);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -258,28 +260,33 @@ impl Pending {
         if self.0.is_empty() && invalidated.is_empty() {
             return;
         }
+        let mut consequences = Consequences::default();
+        for (effect, stale) in self.0 {
+            match effect.kind {
+                Kind::Merge(member) => match written(result) {
+                    Some(value) => consequences.merges.push(Merge {
+                        instance: stale,
+                        member,
+                        value,
+                    }),
+                    // The answer can't be written either, which is logged there
+                    None => consequences.stale.push(stale),
+                },
+                Kind::Affects(_) | Kind::AffectsAll => consequences.stale.push(stale),
+            }
+        }
+        consequences.stale.extend(invalidated);
         // Outside a request there is nobody to tell
-        crate::request::Scope::with(|scope| {
-            let mut consequences = scope.consequences();
-            for (effect, stale) in self.0 {
-                match effect.kind {
-                    Kind::Merge(member) => match serde_json::value::to_raw_value(result) {
-                        Ok(value) => consequences.merges.push(Merge {
-                            instance: stale,
-                            member,
-                            value,
-                        }),
-                        // The answer can't be written either, which is logged there
-                        Err(_) => consequences.add(stale),
-                    },
-                    Kind::Affects(_) | Kind::AffectsAll => consequences.add(stale),
-                }
-            }
-            for stale in invalidated {
-                consequences.add(stale);
-            }
-        });
+        if let Some(scope) = Scope::current() {
+            scope.consequences().extend(consequences);
+        }
     }
+}
+
+/// Writes a result, if its own code can do that.
+fn written(result: &impl Serialize) -> Option<Box<RawValue>> {
+    let write = AssertUnwindSafe(|| to_raw_value(result).ok());
+    catch_unwind(write).ok().flatten()
 }
 
 tokio::task_local! {
@@ -329,7 +336,6 @@ pub fn invalidate<C: ServerContext>(context: C) {
             .copied()
             .zip(context.values())
             .collect(),
-        own: false,
     });
 }
 
@@ -340,7 +346,6 @@ pub fn invalidate_all<C: Context>() {
     push(Stale {
         context: C::NAME,
         scope: Vec::new(),
-        own: false,
     });
 }
 

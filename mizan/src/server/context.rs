@@ -51,18 +51,16 @@ async fn read(
 ) -> Result<Vec<u8>> {
     // The last segment as it is: no name of a context has a letter that would be escaped
     let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
-    let instance = Instance::read(&site.contexts, context, values(parts.uri.query())?)?;
-    let members = site
-        .contexts
-        .get(instance.context)
-        .map(|entry| &*entry.members);
+    let entry = site.contexts.get(context);
+    let entry = entry.ok_or_else(|| Error::not_found("there is no such context"))?;
+    let instance = Instance::read(entry.context, values(parts.uri.query())?)?;
     let scope = Scope::new(Arc::clone(&site));
     let owner = owner();
     let outcomes = in_owner(&owner, || {
         provide_context(scope);
         provide_context(parts);
         provide_context(options);
-        run_all(members.unwrap_or_default(), &instance, site.request_timeout)
+        run_all(&entry.members, &instance, site.request_timeout)
     });
     let mut text = buffer();
     text.push(b'{');

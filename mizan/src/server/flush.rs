@@ -92,6 +92,7 @@ fn instance(entry: ListEntry, site: &Site) -> Option<Instance> {
     let BareItem::Token(context) = item.bare_item else {
         return None;
     };
+    let entry = site.contexts.get(context.as_str())?;
     let mut values = Values::default();
     for (name, value) in item.params {
         let value = match value {
@@ -103,7 +104,7 @@ fn instance(entry: ListEntry, site: &Site) -> Option<Instance> {
         };
         values.push(name.into(), value);
     }
-    Instance::read(&site.contexts, context.as_str(), values).ok()
+    Instance::read(entry.context, values).ok()
 }
 
 /// Appends what the call did to contexts to an object whose last member was just written.

@@ -82,6 +82,16 @@ impl Target {
         })
     }
 
+    /// Whether everything that the other names is named by this.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.context == other.context
+            && self.parameters.iter().all(|(name, value)| {
+                let known = other.parameters.iter().find(|(known, _)| known == name);
+                // What has no value is left out
+                known.map_or(&Value::Null, |(_, value)| value) == value
+            })
+    }
+
     /// The key of the instance, where all of its parameters are there.
     pub(super) fn key(&self) -> String {
         let parameters = self.parameters.iter();

@@ -10,11 +10,17 @@ use crate::{
 };
 use futures::{channel::oneshot, future::select};
 use leptos::{
-    prelude::{ArcAsyncDerived, Effect, Get, GetUntracked, Track},
-    reactive::computed::ArcMemo,
+    prelude::{ArcAsyncDerived, Effect, Get, GetUntracked, Track, on_cleanup},
+    reactive::{
+        computed::ArcMemo,
+        graph::{Observer, Subscriber, ToAnySubscriber},
+    },
 };
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// An instance that is shown, for as long as this lives.
 pub(super) struct Mount(Arc<Instance>);
@@ -84,15 +90,25 @@ impl Handle {
         let source = Source {
             handle: self.clone(),
             member,
+            disposed: Arc::default(),
         };
         let followed = source.clone();
         let value = ArcAsyncDerived::new(move || {
+            // Leptos leaves what was tracked before, here the slots of other instances
+            if let Some(this) = Observer::get() {
+                this.clear_sources(&this);
+            }
             followed.handle.current.track();
             if let Some(slot) = followed.slot::<T>() {
                 slot.track();
             }
             let followed = followed.clone();
             async move { followed.value::<T>().await }
+        });
+        let (subscriber, ended) = (value.to_any_subscriber(), source.clone());
+        on_cleanup(move || {
+            subscriber.clear_sources(&subscriber);
+            ended.dispose();
         });
         Query::fetched(value, source)
     }
@@ -117,6 +133,8 @@ impl std::fmt::Debug for Handle {
 pub(crate) struct Source {
     handle: Handle,
     member: &'static str,
+    /// Set when nobody reads the query any more.
+    disposed: Arc<AtomicBool>,
 }
 
 impl Source {
@@ -139,18 +157,33 @@ impl Source {
             if let Some(value) = slot.value() {
                 return value;
             }
+            if self.disposed.load(Ordering::Relaxed) {
+                return Err(Error::network("the page no longer waits for the answer"));
+            }
             let (sender, moved) = oneshot::channel();
             lock(&self.handle.moved).push(sender);
             select(slot.wait(), moved).await;
         }
     }
 
+    /// Ends the wait for a value, and with it the task that holds the instance.
+    fn dispose(&self) {
+        self.disposed.store(true, Ordering::Relaxed);
+        drop(std::mem::take(&mut *lock(&self.handle.moved)));
+    }
+
     pub(crate) fn is_fetching(&self) -> bool {
         self.handle.current.get().0.is_fetching()
     }
 
-    pub(crate) fn error(&self) -> Option<Error> {
-        self.handle.current.get().0.error()
+    pub(crate) fn error<T>(&self) -> Option<Error>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        self.handle.current.track();
+        let slot = self.slot::<T>()?;
+        slot.track();
+        slot.error()
     }
 
     pub(crate) fn refetch(&self) {
@@ -161,22 +194,24 @@ impl Source {
         self.handle.instance().invalidate();
     }
 
-    pub(crate) fn set<T>(&self, value: T)
+    /// Sets the value, and returns what is shown now.
+    pub(crate) fn set<T>(&self, value: T) -> Option<Result<T>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
-        if let Some(slot) = self.slot() {
-            slot.set(Ok(value));
-        }
+        let slot = self.slot()?;
+        slot.set(Ok(value));
+        slot.value()
     }
 
-    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut T))
+    /// Changes the value, and returns what is shown now.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut T)) -> Option<Result<T>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
-        if let Some(slot) = self.slot() {
-            slot.update(change);
-        }
+        let slot = self.slot()?;
+        slot.update(change);
+        slot.value()
     }
 
     /// Lays a change over the value until the overlay is lifted.

@@ -5,7 +5,7 @@ use super::{
     slot::{Slot, TypedSlot},
 };
 use crate::{
-    Error,
+    Code, Error, Result,
     browser::{self, Request, Timer, Wake},
     call::wire::PREFIX,
     context::{Context, ContextOptions, Value, key_of},
@@ -32,8 +32,6 @@ pub(crate) struct Instance {
     store: Weak<Store>,
     state: Mutex<State>,
     fetching: ArcRwSignal<bool>,
-    /// What the last fetch as a whole failed with.
-    error: ArcRwSignal<Option<Error>>,
 }
 
 #[derive(Default)]
@@ -80,9 +78,9 @@ impl Instance {
         store: &Arc<Store>,
     ) -> Self {
         let mut state = State::default();
-        if let Some(bundle) = store.rendered(&key) {
+        if let Some((bundle, since)) = store.rendered(&key) {
             state.fetched = bundle;
-            state.data = Data::Since(browser::now());
+            state.data = Data::Since(since);
         }
         Self {
             key,
@@ -93,7 +91,6 @@ impl Instance {
             store: Arc::downgrade(store),
             state: Mutex::new(state),
             fetching: ArcRwSignal::new(false),
-            error: ArcRwSignal::new(None),
         }
     }
 
@@ -113,10 +110,6 @@ impl Instance {
         self.fetching.get()
     }
 
-    pub(super) fn error(&self) -> Option<Error> {
-        self.error.get()
-    }
-
     /// Returns the slot of a member; `None` where another function of that name has another type,
     /// with which the server refuses to start.
     pub(super) fn slot<T>(self: &Arc<Self>, member: &'static str) -> Option<Arc<TypedSlot<T>>>
@@ -127,13 +120,23 @@ impl Instance {
         let slot: Arc<dyn Any + Send + Sync> = match known {
             Some(slot) => slot,
             None => {
-                let fetched = lock(&self.state).fetched.take(member);
+                let fetched = self.fetched(member);
                 let slot = Arc::new(TypedSlot::<T>::new(fetched.map(decode)));
                 self.add_slot(member, Arc::clone(&slot) as Arc<dyn Slot>);
                 return Some(slot);
             }
         };
         slot.downcast().ok()
+    }
+
+    /// Takes what the last fetch brought of a member; `None` where it is yet to be fetched.
+    fn fetched(&self, member: &'static str) -> Option<Result<Box<RawValue>>> {
+        let mut state = lock(&self.state);
+        let fetched = state.fetched.take(member);
+        match state.data {
+            Data::Since(_) => Some(fetched.unwrap_or_else(|| Err(missing(member)))),
+            Data::Missing | Data::Stale => fetched,
+        }
     }
 
     fn known_slot(&self, member: &str) -> Option<Arc<dyn Slot>> {
@@ -229,10 +232,20 @@ impl Instance {
         };
         let instance = Arc::downgrade(self);
         let timer = Timer::new(interval, move || {
-            if let Some(instance) = instance.upgrade()
-                && instance.is_shown()
-            {
+            let Some(instance) = instance.upgrade() else {
+                return;
+            };
+            let (mounted, idle) = {
+                let state = lock(&instance.state);
+                (
+                    state.mounted > 0,
+                    state.request.is_none() && !state.slots.is_empty(),
+                )
+            };
+            if mounted && idle {
                 instance.fetch();
+            }
+            if mounted {
                 instance.refetch_later();
             }
         });
@@ -303,7 +316,13 @@ impl Instance {
     /// whatever made this necessary.
     pub(super) fn fetch(self: &Arc<Self>) {
         let (work, abort) = abortable(browser::send(Request::get(self.url())));
-        if let Some(earlier) = lock(&self.state).request.replace(abort) {
+        let touched = self.now();
+        let earlier = {
+            let mut state = lock(&self.state);
+            state.touched = touched;
+            state.request.replace(abort)
+        };
+        if let Some(earlier) = earlier {
             earlier.abort();
         }
         self.fetching.set(true);
@@ -314,10 +333,10 @@ impl Instance {
             lock(&instance.state).request = None;
             let answer = answer
                 .and_then(browser::Response::success)
-                .and_then(|text| Bundle::read(&text).map_err(browser::unreadable));
+                .and_then(|text| Bundle::read(&text).map_err(browser::foreign));
             match answer {
                 Ok(bundle) => instance.receive(bundle),
-                Err(error) => instance.fail(error),
+                Err(error) => instance.fail(&error),
             }
             instance.fetching.set(false);
         });
@@ -325,32 +344,32 @@ impl Instance {
 
     /// Takes the answers of all members.
     pub(super) fn receive(&self, mut bundle: Bundle) {
+        let mut data = Data::Since(browser::now());
         for (member, slot) in self.slots() {
-            slot.receive(bundle.take(member).unwrap_or_else(|| Err(missing(member))));
-        }
-        let touched = self.now();
-        {
-            let mut state = lock(&self.state);
-            state.touched = touched;
-            state.data = Data::Since(browser::now());
-            state.fetched = bundle;
-        }
-        if self.error.get_untracked().is_some() {
-            self.error.set(None);
-        }
-    }
-
-    fn fail(&self, error: Error) {
-        for (_, slot) in self.slots() {
-            slot.fail(&error);
-        }
-        {
-            let mut state = lock(&self.state);
-            if state.data != Data::Missing {
-                state.data = Data::Stale;
+            match bundle.take(member).unwrap_or_else(|| Err(missing(member))) {
+                Err(error) if matches!(error.code(), Code::Internal | Code::Unavailable) => {
+                    // It may be gone when somebody asks again
+                    data = Data::Stale;
+                    slot.fail(&error);
+                }
+                answer => slot.receive(answer),
             }
         }
-        self.error.set(Some(error));
+        let touched = self.now();
+        let mut state = lock(&self.state);
+        state.touched = touched;
+        state.data = data;
+        state.fetched = bundle;
+    }
+
+    fn fail(&self, error: &Error) {
+        for (_, slot) in self.slots() {
+            slot.fail(error);
+        }
+        let mut state = lock(&self.state);
+        if state.data != Data::Missing {
+            state.data = Data::Stale;
+        }
     }
 
     fn slots(&self) -> Vec<(&'static str, Arc<dyn Slot>)> {

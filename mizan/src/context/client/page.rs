@@ -32,14 +32,17 @@ pub(crate) struct Page(Arc<Store>);
 thread_local! {
     /// The latest one, for calls out of event handlers and tasks, which have no owner.
     static LATEST: RefCell<Weak<Store>> = const { RefCell::new(Weak::new()) };
+    /// One that was made by such a call, until a component asks for the page's.
+    static EARLY: RefCell<Option<Page>> = const { RefCell::new(None) };
 }
 
 pub(crate) struct Store {
     instances: Mutex<HashMap<String, Arc<Instance>>>,
     /// The names of the parameters of each context that there was an instance of.
     parameters: Mutex<HashMap<&'static str, &'static [&'static str]>>,
-    /// What the server put into the page and nobody has asked for yet.
-    rendered: Mutex<HashMap<String, Bundle>>,
+    /// What the server put into the page and nobody has asked for yet, and when it was read.
+    rendered: Mutex<Vec<(Target, Bundle)>>,
+    rendered_at: f64,
     /// Counts what happens to data.
     clock: AtomicU64,
 }
@@ -52,31 +55,37 @@ impl Page {
         }
         let owner = Owner::current();
         if owner.is_none()
-            && let Some(page) = Self::latest()
+            && let Some(page) = LATEST.with_borrow(Weak::upgrade)
         {
-            return page;
+            return Self(page);
         }
-        let page = Self(Arc::new(Store {
-            instances: Mutex::default(),
-            parameters: Mutex::default(),
-            rendered: Mutex::new(rendered()),
-            clock: AtomicU64::new(0),
-        }));
-        LATEST.set(Arc::downgrade(&page.0));
-        if let Some(owner) = owner {
-            let mut root = owner;
-            while let Some(parent) = root.parent() {
-                root = parent;
-            }
-            root.with(|| provide_context(page.clone()));
-            page.watch();
+        let page = EARLY.take().unwrap_or_else(Self::new);
+        match owner {
+            Some(owner) => page.belong_to(owner),
+            None => EARLY.set(Some(page.clone())),
         }
         page
     }
 
-    /// The page that the program made last, if it still exists.
-    pub(crate) fn latest() -> Option<Self> {
-        LATEST.with_borrow(Weak::upgrade).map(Self)
+    fn new() -> Self {
+        let page = Self(Arc::new(Store {
+            instances: Mutex::default(),
+            parameters: Mutex::default(),
+            rendered: Mutex::new(rendered()),
+            rendered_at: browser::now(),
+            clock: AtomicU64::new(0),
+        }));
+        LATEST.set(Arc::downgrade(&page.0));
+        page.watch();
+        page
+    }
+
+    fn belong_to(&self, owner: Owner) {
+        let mut root = owner;
+        while let Some(parent) = root.parent() {
+            root = parent;
+        }
+        root.with(|| provide_context(self.clone()));
     }
 
     /// Refetches what has grown old while nobody looked.
@@ -153,6 +162,8 @@ impl Page {
         stale: &[Target],
         since: u64,
     ) {
+        self.0
+            .forget(merges.iter().map(|merge| &merge.target).chain(stale));
         let merges: Vec<_> = merges
             .into_iter()
             .filter_map(|merge| Some((self.0.known(&merge.target, since)?, merge)))
@@ -214,9 +225,23 @@ impl Store {
         self.clock.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes what the page carries of an instance.
-    pub(super) fn rendered(&self, key: &str) -> Option<Bundle> {
-        lock(&self.rendered).remove(key)
+    /// Takes what the page carries of an instance, and since when it does.
+    pub(super) fn rendered(&self, key: &str) -> Option<(Bundle, f64)> {
+        let mut rendered = lock(&self.rendered);
+        let index = rendered
+            .iter()
+            .position(|(target, _)| target.key() == key)?;
+        Some((rendered.swap_remove(index).1, self.rendered_at))
+    }
+
+    /// Forgets what the page carries of instances that are no longer what they were.
+    fn forget<'a>(&self, targets: impl Iterator<Item = &'a Target>) {
+        let mut rendered = lock(&self.rendered);
+        if !rendered.is_empty() {
+            for target in targets {
+                rendered.retain(|(known, _)| !target.includes(known));
+            }
+        }
     }
 
     pub(super) fn remove(&self, key: &str) {
@@ -258,12 +283,11 @@ impl Store {
 }
 
 /// Reads the bundles that the server put into the page.
-fn rendered() -> HashMap<String, Bundle> {
+fn rendered() -> Vec<(Target, Bundle)> {
     let read = |text: String| {
         let mut parts: Entries = serde_json::from_str(&text).ok()?;
         let bundle = Bundle::take_from(&mut parts).ok()?;
-        let target = Target::take_from(&mut parts).ok()?;
-        Some((target.key(), bundle))
+        Some((Target::take_from(&mut parts).ok()?, bundle))
     };
     browser::page_data().into_iter().filter_map(read).collect()
 }

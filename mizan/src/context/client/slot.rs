@@ -32,6 +32,8 @@ struct State<T> {
     confirmed: Option<Result<T>>,
     /// How often it said something.
     revision: u64,
+    /// Why it said nothing when it was asked last.
+    failed: Option<Error>,
     /// What calls under way will have changed, in the order of their dispatch.
     overlays: Vec<(u64, Change<T>)>,
     next_overlay: u64,
@@ -47,6 +49,7 @@ impl<T: Clone + Send + Sync + 'static> TypedSlot<T> {
             state: Mutex::new(State {
                 confirmed,
                 revision: 0,
+                failed: None,
                 overlays: Vec::new(),
                 next_overlay: 0,
                 waiting: Vec::new(),
@@ -69,6 +72,13 @@ impl<T: Clone + Send + Sync + 'static> TypedSlot<T> {
         Some(value)
     }
 
+    /// The error of the last attempt: in place of a value, or beside an earlier one.
+    pub(super) fn error(&self) -> Option<Error> {
+        let state = lock(&self.state);
+        let failed = state.failed.clone();
+        failed.or_else(|| state.confirmed.as_ref()?.as_ref().err().cloned())
+    }
+
     /// Ready when there is a value.
     pub(super) fn wait(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
@@ -88,6 +98,7 @@ impl<T: Clone + Send + Sync + 'static> TypedSlot<T> {
         let waiting = {
             let mut state = lock(&self.state);
             state.confirmed = Some(value);
+            state.failed = None;
             state.revision += 1;
             std::mem::take(&mut state.waiting)
         };
@@ -95,16 +106,14 @@ impl<T: Clone + Send + Sync + 'static> TypedSlot<T> {
         self.changed.notify();
     }
 
-    /// Changes the confirmed value, if there is one; returns whether there was.
-    pub(super) fn update(&self, change: impl FnOnce(&mut T)) -> bool {
+    /// Changes the confirmed value, if there is one.
+    pub(super) fn update(&self, change: impl FnOnce(&mut T)) {
         // Not in place: the change may read other slots, or this one
         let confirmed = lock(&self.state).confirmed.clone();
-        let Some(Ok(mut value)) = confirmed else {
-            return false;
-        };
-        change(&mut value);
-        self.set(Ok(value));
-        true
+        if let Some(Ok(mut value)) = confirmed {
+            change(&mut value);
+            self.set(Ok(value));
+        }
     }
 
     /// Lays a change over the value until the overlay is lifted.
@@ -173,9 +182,9 @@ impl Overlay {
         self.slot.revision()
     }
 
-    /// Ends it after its call has succeeded: `revision` is from before the answer was applied.
-    pub(crate) fn settle(self, revision: u64) {
-        if self.revision() == revision {
+    /// Ends it after its call has succeeded: with news of the value in the answer, or without.
+    pub(crate) fn settle(self, news: bool) {
+        if !news {
             (self.lift)(End::Kept);
         }
     }
@@ -196,8 +205,14 @@ where
     }
 
     fn fail(&self, error: &Error) {
-        let has_value = matches!(lock(&self.state).confirmed, Some(Ok(_)));
-        if !has_value {
+        let has_value = {
+            let mut state = lock(&self.state);
+            state.failed = Some(error.clone());
+            matches!(state.confirmed, Some(Ok(_)))
+        };
+        if has_value {
+            self.changed.notify();
+        } else {
             self.set(Err(error.clone()));
         }
     }

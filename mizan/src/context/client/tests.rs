@@ -13,6 +13,7 @@ use leptos::{
 };
 use serde::{Deserialize, Serialize};
 use std::{cell::RefCell, sync::Once, time::Duration};
+use tokio::sync::RwLock;
 
 #[mizan::context(gc_time = "1m")]
 struct ProfileContext {
@@ -78,11 +79,37 @@ impl any_spawner::CustomExecutor for HereAndNow {
     fn poll_local(&self) {}
 }
 
+/// As in `tests/mutation.rs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Note {
+    text: String,
+}
+
+#[mizan::client]
+async fn fingerprint(notes: Option<Vec<Note>>) -> mizan::Result<Note> {
+    unreachable!("{notes:?}")
+}
+
+/// Held by each test, by those alone that count what is allocated.
+static TESTS: RwLock<()> = RwLock::const_new(());
+
 /// A page: an owner, and tasks that run where the test is.
 async fn page<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
+    let _others = TESTS.read().await;
+    run(test).await
+}
+
+/// A page, while no other test runs.
+async fn page_alone<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
+    let _alone = TESTS.write().await;
+    run(test).await
+}
+
+async fn run<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
     static EXECUTOR: Once = Once::new();
-    EXECUTOR
-        .call_once(|| any_spawner::Executor::init_custom_executor(HereAndNow).expect("the first"));
+    EXECUTOR.call_once(|| {
+        any_spawner::Executor::init_custom_executor(HereAndNow).expect("the first");
+    });
     let owner = Owner::new();
     page_has(&[]);
     let _kept = Kept;
@@ -417,6 +444,170 @@ async fn old_data_is_fetched_when_the_page_is_looked_at_again() {
 }
 
 #[tokio::test]
+async fn leaving_during_the_first_load_gives_the_request_up() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        below.with(|| (use_user_name(), use_user_age()));
+        let request = one().await;
+        assert_eq!(page.mounted().as_deref(), Some("profile;user_id=5"));
+        below.cleanup();
+        drop(below);
+        settle().await;
+        assert!(request.is_aborted());
+        assert_eq!(page.mounted(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_members_passing_error_keeps_its_value() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let age = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_age));
+        query.refetch();
+        one().await.answer(
+            r#"{"data":{"user_age":37},"errors":{"user_name":{"code":"UNAVAILABLE","message":"later"}}}"#,
+        );
+        settle().await;
+        assert_eq!((shown(query).as_deref(), shown(age)), (Some("Ada"), Some(37)));
+        let code = |error: Option<Error>| error.map(|error| error.code());
+        assert_eq!(code(owner.with(|| query.error())), Some(Code::Unavailable));
+        assert_eq!(code(owner.with(|| age.error())), None);
+        // What is meant for the caller is an answer
+        query.refetch();
+        one().await.answer(
+            r#"{"data":{"user_age":37},"errors":{"user_name":{"code":"NOT_FOUND","message":"gone"}}}"#,
+        );
+        settle().await;
+        assert_eq!(shown(query), None);
+        assert_eq!(code(owner.with(|| query.error())), Some(Code::NotFound));
+        // A page of somebody on the way is no reason to load anew
+        query.refetch();
+        one().await.answer("<html>Please log in to the hotel's network</html>");
+        settle().await;
+        assert_eq!(code(owner.with(|| age.error())), Some(Code::Network));
+        assert_eq!(shown(age), Some(37));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_member_that_the_data_lacks_says_so() {
+    page(async |owner: Owner| {
+        page_has(&[r#"{"context":"profile","params":{"user_id":5},"data":{"user_name":"five"}}"#]);
+        let age = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_age));
+        settle().await;
+        let error = age
+            .get_untracked()
+            .and_then(Result::err)
+            .map(|error| error.code());
+        assert_eq!(error, Some(Code::OutdatedClient));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_page_carries_and_nobody_has_shown_is_made_stale_too() {
+    page(async |owner: Owner| {
+        page_has(&[
+            r#"{"context":"global","params":{},"data":{"visitor":{"name":"a guest"}}}"#,
+            r#"{"context":"profile","params":{"user_id":5},"data":{"user_name":"five","user_age":5}}"#,
+            r#"{"context":"profile","params":{"user_id":6},"data":{"user_name":"six","user_age":6}}"#,
+        ]);
+        // Before any component has asked for anything, and without an owner
+        let call = rename(5, "x".to_owned());
+        let answer = async {
+            let request = one().await;
+            assert!(request.headers.iter().all(|(name, _)| *name != "mizan-mounted"));
+            request.answer(
+                r#"{"result":1,"invalidate":[{"context":"global"},{"context":"profile","params":{"user_id":5}}]}"#,
+            );
+        };
+        assert_eq!(futures::join!(call, answer).0, Ok(1));
+        let person = owner.with(use_visitor);
+        assert_eq!(shown(person), None);
+        let request = one().await;
+        assert_eq!(request.path, "/api/mizan/ctx/global");
+        request.answer(r#"{"data":{"visitor":{"name":"Ada"}}}"#);
+        settle().await;
+        assert_eq!(shown(person).map(|person| person.name).as_deref(), Some("Ada"));
+        let six = owner.with(|| profile(&owner, RwSignal::new(6)).with(use_user_name));
+        assert_eq!(shown(six).as_deref(), Some("six"), "which was not affected");
+        nothing().await;
+        owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        one().await.answer(&name("Bo", 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interval_waits_for_an_answer_that_takes_longer() {
+    page(async |owner: Owner| {
+        let below = owner.child();
+        let hook = below.with(|| {
+            let instance = super::Handle::provided(|| ClockContext {
+                zone: None,
+                summer: false,
+            });
+            provide_context(crate::context::Provided::<ClockContext>::new(instance));
+            use_time()
+        });
+        let request = one().await;
+        for _ in 0..3 {
+            pass(Duration::from_secs(10));
+            nothing().await;
+        }
+        assert!(!request.is_aborted());
+        request.answer(r#"{"data":{"time":1}}"#);
+        settle().await;
+        assert_eq!(shown(hook), Some(1));
+        pass(Duration::from_secs(10));
+        one().await.answer(r#"{"data":{"time":2}}"#);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_value_that_is_set_is_there_at_once() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let other = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        query.set("Bo".to_owned());
+        assert_eq!(shown(query).as_deref(), Some("Bo"));
+        query.update(|name| name.push('!'));
+        assert_eq!(shown(query).as_deref(), Some("Bo!"));
+        settle().await;
+        assert_eq!(
+            shown(other).as_deref(),
+            Some("Bo!"),
+            "of every query of the member"
+        );
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_that_is_gone_can_be_asked_without_harm() {
+    page(async |owner: Owner| {
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        let query = below.with(use_user_name);
+        settle().await;
+        drop(asked());
+        below.cleanup();
+        drop(below);
+        query.refetch();
+        query.invalidate();
+        query.set("x".to_owned());
+        query.update(|_| ());
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_instance_that_is_prefetched_is_there_when_it_is_shown() {
     page(async |owner: Owner| {
         let page = owner.with(Page::current);
@@ -482,6 +673,19 @@ async fn an_answer_brings_the_new_data() {
             Some("profile;user_id=5")
         );
         assert_eq!(header("mizan-build").map(|header| header.1.len()), Some(16));
+        owner
+            .with(use_fingerprint)
+            .dispatch(Fingerprint { notes: None });
+        let build = one()
+            .await
+            .headers
+            .into_iter()
+            .find(|(name, _)| *name == "mizan-build");
+        // The same as in `tests/mutation.rs`, which is the server's half
+        assert_eq!(
+            build.map(|header| header.1).as_deref(),
+            Some("c4f87c7c77157eb1")
+        );
         request.answer(&refreshed("Bo"));
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("Bo"));
@@ -576,14 +780,15 @@ async fn optimistic_changes_lie_over_one_another() {
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("from the server"));
 
-        // An answer that brings nothing: the change stays until the data is fetched
+        // An answer that brings nothing: the changes stay until the data is fetched
+        let rename = rename.optimistic(query, |name, _| name.push('?'));
         rename.dispatch(call("+3"));
         settle().await;
         one()
             .await
             .answer(r#"{"result":1,"invalidate":[{"context":"profile"}]}"#);
         settle().await;
-        assert_eq!(shown(query).as_deref(), Some("from the server+3"));
+        assert_eq!(shown(query).as_deref(), Some("from the server+3?"));
         one().await.answer(&name("fetched", 1));
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("fetched"));
@@ -611,7 +816,7 @@ async fn a_failed_call_still_says_what_is_stale() {
 
 #[tokio::test]
 async fn a_hundred_thousand_mounts_leave_nothing_behind() {
-    page(async |owner: Owner| {
+    page_alone(async |owner: Owner| {
         let page = owner.with(Page::current);
         // What is shown and hidden again has an owner that is emptied, as in `<Show>`
         let place = owner.child();
@@ -642,6 +847,36 @@ async fn a_hundred_thousand_mounts_leave_nothing_behind() {
             grown < 256 * 1024,
             "100,000 cycles left {grown} bytes behind"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hooks_below_a_provider_that_stays_leave_nothing_behind() {
+    page_alone(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let provider = owner.with(|| profile(&owner, RwSignal::new(5)));
+        let place = provider.child();
+        let cycle = async || {
+            let child = place.with(|| place.child());
+            assert_eq!(shown(child.with(use_user_name)).as_deref(), Some("Ada"));
+            drop(child);
+            place.cleanup();
+            settle_shortly().await;
+        };
+        for _ in 0..1_000 {
+            cycle().await;
+        }
+        let before = ALLOCATED.allocated();
+        for _ in 0..20_000 {
+            cycle().await;
+        }
+        let grown = ALLOCATED.allocated().saturating_sub(before);
+        assert!(
+            grown < 256 * 1024,
+            "20,000 cycles left {grown} bytes behind"
+        );
+        assert_eq!(shown(query).as_deref(), Some("Ada"));
     })
     .await;
 }

@@ -1,4 +1,4 @@
-use super::registration::{Contexts, Parameters};
+use super::registration::{ContextRegistration, Parameters};
 use crate::{
     Error, Result,
     call::server::{MOST_NAMED, shorten},
@@ -26,16 +26,12 @@ impl Instance {
         }
     }
 
-    /// Finds the context and reads its parameters.
+    /// Reads the parameters of a context.
     ///
     /// # Errors
     ///
-    /// NOT_FOUND where there is no such context, VALIDATION_ERROR where its parameters are others.
-    pub(crate) fn read(contexts: &Contexts, context: &str, mut values: Values) -> Result<Self> {
-        let entry = contexts
-            .get(context)
-            .ok_or_else(|| Error::not_found("there is no such context"))?;
-        let context = entry.context;
+    /// VALIDATION_ERROR where they are others.
+    pub(crate) fn read(context: &ContextRegistration, mut values: Values) -> Result<Self> {
         let read = (context.read)(&mut values);
         values.finish(read).map(|(parameters, values)| Self {
             context: context.name,
@@ -80,6 +76,12 @@ impl Serialize for Params<'_> {
     }
 }
 
+/// How many parameters are looked at.
+const MOST_GIVEN: usize = 100;
+
+/// What is said of a parameter that the context does not have.
+const UNKNOWN: &str = "is not a parameter of this context";
+
 /// Parameters that came over the wire, and what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Values {
@@ -90,7 +92,10 @@ pub struct Values {
 impl Values {
     /// Adds a parameter; one of the name may be there already.
     pub(crate) fn push(&mut self, name: String, value: Value) {
-        if self.given.iter().any(|(known, _)| *known == name) {
+        if self.given.len() >= MOST_GIVEN {
+            // More than any context has: no need to look for one of the name
+            self.mistake(&name, UNKNOWN.to_owned());
+        } else if self.given.iter().any(|(known, _)| *known == name) {
             self.mistake(&name, "is given twice".to_owned());
         } else {
             self.given.push((name, value));
@@ -123,7 +128,7 @@ impl Values {
     /// What is left is unknown.
     fn finish<T>(mut self, read: Option<T>) -> Result<T> {
         for (name, _) in std::mem::take(&mut self.given) {
-            self.mistake(&name, "is not a parameter of this context".to_owned());
+            self.mistake(&name, UNKNOWN.to_owned());
         }
         match read {
             Some(read) if self.mistakes.is_empty() => Ok(read),

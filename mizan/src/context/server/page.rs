@@ -203,7 +203,7 @@ impl Source {
         match *self {}
     }
 
-    pub(crate) fn error(&self) -> Option<Error> {
+    pub(crate) fn error<T>(&self) -> Option<Error> {
         match *self {}
     }
 
@@ -215,11 +215,11 @@ impl Source {
         match *self {}
     }
 
-    pub(crate) fn set<T>(&self, _: T) {
+    pub(crate) fn set<T>(&self, _: T) -> Option<Result<T>> {
         match *self {}
     }
 
-    pub(crate) fn update<T>(&self, _: impl FnOnce(&mut T)) {
+    pub(crate) fn update<T>(&self, _: impl FnOnce(&mut T)) -> Option<Result<T>> {
         match *self {}
     }
 
