@@ -66,11 +66,6 @@ fn streaming() -> Result {
         .arg("--out-dir")
         .arg(site.join("pkg"))
         .arg(target().join(WASM).join("debug/streaming.wasm")))?;
-    // As cargo-leptos names it, and the page asks for it
-    let wasm = |name: &str| site.join("pkg").join(name);
-    std::fs::rename(wasm("streaming_bg.wasm"), wasm("streaming.wasm"))
-        .map_err(|error| format!("streaming.wasm: {error}"))?;
-
     let addr = format!("127.0.0.1:{}", free_port()?);
     let mut server = program(target().join("debug/streaming"));
     server
