@@ -112,6 +112,22 @@ test("another text is merged into the board, and the wall is stale", async ({ pa
   expect(watch.calls.at(-1)).toBe("GET /api/mizan/ctx/wall");
 });
 
+test("what one writes stays while something else changes", async ({ page }) => {
+  const name = await somebody(page, "Paint the door", "Oil the hinges");
+  await page.goto(board(name));
+  await hydrated(page);
+  const door = page.locator(".note", { hasText: "Paint the door" });
+  await door.getByRole("button", { name: "Rewrite" }).click();
+  await page.getByLabel("New text").fill("Paint the door green");
+  await page.getByLabel("Oil the hinges").check();
+  await expect(page.getByTestId("progress")).toHaveText("1 of 2 done");
+  await expect(page.getByLabel("New text")).toHaveValue("Paint the door green");
+  await page.getByLabel("New text").press("End");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByLabel("Paint the door green")).toBeVisible();
+  await expect(page.getByLabel("Oil the hinges")).toBeChecked();
+});
+
 test("a page that outlived its server offers to load anew", async ({ page }) => {
   const name = await somebody(page, "Outlived");
   await page.goto(board(name));

@@ -22,9 +22,9 @@ pub(crate) const LONGEST_MOUNTED: usize = 4096;
 /// The header that says of which build of a function the caller knows.
 pub(crate) const BUILD: &str = "mizan-build";
 
-use super::{ContextParam, Value};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
-use std::fmt;
+use super::Value;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,38 +38,49 @@ impl Serialize for Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl Visitor<'_> for Any {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the value of a parameter")
-            }
-
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
-                Ok(Value::Bool(flag))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-                Ok(Value::Integer(number))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-                Ok(number.to_value())
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Text(text.to_owned()))
-            }
+impl Value {
+    /// Reads a value out of JSON; `None` where it is of no kind that a parameter has.
+    ///
+    /// By hand: a visitor of everything that JSON can be is a kilobyte of WebAssembly.
+    #[cfg_attr(
+        all(feature = "ssr", not(test)),
+        expect(dead_code, reason = "the browser's")
+    )]
+    pub(crate) fn read(json: &RawValue) -> Option<Self> {
+        match json.get() {
+            "null" => Some(Self::Null),
+            "true" => Some(Self::Bool(true)),
+            "false" => Some(Self::Bool(false)),
+            text if text.starts_with('"') => serde_json::from_str(text).ok().map(Self::Text),
+            number => match number.parse() {
+                Ok(number) => Some(Self::Integer(number)),
+                Err(_) => number.parse().ok().map(Self::Large),
+            },
         }
+    }
+}
 
-        deserializer.deserialize_any(Any)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_back_as_what_it_was() {
+        for value in [
+            Value::Null,
+            Value::Bool(true),
+            Value::Bool(false),
+            Value::Integer(i64::MIN),
+            Value::Large(u64::MAX),
+            Value::Text(String::new()),
+            Value::Text("\"5\" \u{2028} null".to_owned()),
+        ] {
+            let json = serde_json::value::to_raw_value(&value).unwrap();
+            assert_eq!(Value::read(&json), Some(value));
+        }
+        for other in ["1.5", "[]", "{\"a\":1}", "-9223372036854775809"] {
+            let json = serde_json::from_str::<Box<RawValue>>(other).unwrap();
+            assert_eq!(Value::read(&json), None, "{other}");
+        }
     }
 }

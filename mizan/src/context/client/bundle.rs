@@ -71,11 +71,11 @@ impl Target {
             Some(parameters) => serde_json::from_str::<Entries>(parameters.get())?,
             None => Entries::default(),
         };
-        let mut parameters: Vec<_> = parameters
+        // In the order of their names, as the server writes them
+        let parameters = parameters
             .into_iter()
-            .map(|(name, value)| Ok((name, serde_json::from_str(value.get())?)))
-            .collect::<serde_json::Result<_>>()?;
-        parameters.sort_by(|a, b| a.0.cmp(&b.0));
+            .filter_map(|(name, value)| Some((name, Value::read(&value)?)))
+            .collect();
         Ok(Self {
             context: parts.take_text("context")?,
             parameters,

@@ -38,8 +38,8 @@ thread_local! {
 
 pub(crate) struct Store {
     instances: Mutex<HashMap<String, Arc<Instance>>>,
-    /// The names of the parameters of each context that there was an instance of.
-    parameters: Mutex<HashMap<&'static str, &'static [&'static str]>>,
+    /// How many parameters each context has that there was an instance of.
+    parameters: Mutex<Vec<(&'static str, usize)>>,
     /// What the server put into the page and nobody has asked for yet, and when it was read.
     rendered: Mutex<Vec<(Target, Bundle)>>,
     rendered_at: f64,
@@ -101,7 +101,7 @@ impl Page {
 
     pub(super) fn instance<C: Context>(&self, context: &C) -> Arc<Instance> {
         let instance = Instance::new(context, &self.0);
-        lock(&self.0.parameters).insert(C::NAME, C::PARAMETERS);
+        self.0.know(C::NAME, C::PARAMETERS.len());
         let mut instances = lock(&self.0.instances);
         let key = instance.key.clone();
         Arc::clone(instances.entry(key).or_insert_with(|| Arc::new(instance)))
@@ -261,11 +261,23 @@ impl Store {
         lock(&self.instances).values().cloned().collect()
     }
 
+    /// How many parameters a context has; `None` where it has no instance here.
+    fn parameters(&self, context: &str) -> Option<usize> {
+        let parameters = lock(&self.parameters);
+        let known = parameters.iter().find(|(known, _)| *known == context);
+        known.map(|(_, count)| *count)
+    }
+
+    fn know(&self, context: &'static str, parameters: usize) {
+        if self.parameters(context).is_none() {
+            lock(&self.parameters).push((context, parameters));
+        }
+    }
+
     /// The instances that a target names.
     fn matching(&self, target: &Target) -> Vec<Arc<Instance>> {
         // All parameters are there: at most one, which need not be searched for
-        let names = lock(&self.parameters).get(&*target.context).copied();
-        if names.is_some_and(|names| names.len() == target.parameters.len()) {
+        if self.parameters(&target.context) == Some(target.parameters.len()) {
             let instances = lock(&self.instances);
             return instances.get(&target.key()).cloned().into_iter().collect();
         }
