@@ -32,12 +32,12 @@ mod four {
 
 mod five {
     #[mizan::context]
-    pub struct ProfileContext {
-        pub user_id: i64,
+    pub(crate) struct ProfileContext {
+        pub(crate) user_id: i64,
     }
 
     #[mizan::client(context = ProfileContext)]
-    pub async fn user_name(user_id: i64) -> mizan::Result<String> {
+    pub(crate) async fn user_name(user_id: i64) -> mizan::Result<String> {
         Ok(user_id.to_string())
     }
 
@@ -59,7 +59,7 @@ mod five {
 
 mod six {
     #[mizan::context(name = "profile")]
-    pub struct OtherContext;
+    pub(crate) struct OtherContext;
 }
 
 #[test]

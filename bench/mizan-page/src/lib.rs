@@ -86,9 +86,8 @@ fn Home() -> impl IntoView {
         });
     };
     let said = move || Some(echo.value().get()?.ok()?.message);
-    let more = further_members();
     view! {
-        {more}
+        {further_members()}
         <Title text="A small page"/>
         <h1>"A small page"</h1>
         <Suspense fallback=|| "…">

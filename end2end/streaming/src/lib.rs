@@ -135,7 +135,7 @@ fn TouchButton(#[prop(into)] number: Signal<u32>) -> impl IntoView {
     let on_click = move |_| {
         touch.dispatch(Touch {
             number: number.get_untracked(),
-        })
+        });
     };
     view! { <button on:click=on_click>"Touch"</button> }
 }

@@ -25,7 +25,7 @@ impl Options {
         let key = &entry.key;
         match key.to_string().as_str() {
             "name" => {
-                self.name = entry.value("a name on the wire, as in `name = \"profile\"`", errors)
+                self.name = entry.value("a name on the wire, as in `name = \"profile\"`", errors);
             }
             "stale_time" | "gc_time" | "refetch_interval" => self.time(entry, errors),
             "refetch_on_focus" | "refetch_on_reconnect" => {

@@ -134,7 +134,7 @@ pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
         }));
     }
     drop(window_event_listener_untyped("online", move |_| {
-        run(Wake::Reconnect)
+        run(Wake::Reconnect);
     }));
 }
 

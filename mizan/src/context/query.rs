@@ -109,7 +109,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
     /// while an earlier value stays.
     pub fn error(&self) -> Option<Error> {
         match self.source {
-            Some(_) => self.ask(Source::error::<T>).flatten(),
+            Some(_) => self.ask(Source::error::<T>).flatten()?.err(),
             None => self.value.get()?.err(),
         }
     }

@@ -176,14 +176,15 @@ impl Source {
         self.handle.current.get().0.is_fetching()
     }
 
-    pub(crate) fn error<T>(&self) -> Option<Error>
+    /// The error of the last attempt, where there is one.
+    pub(crate) fn error<T>(&self) -> Option<Result<T>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
         self.handle.current.track();
         let slot = self.slot::<T>()?;
         slot.track();
-        slot.error()
+        slot.error().map(Err)
     }
 
     pub(crate) fn refetch(&self) {

@@ -6,7 +6,7 @@ use super::{
     registration::{MemberRegistration, Parameters},
 };
 use crate::{
-    Error, Result,
+    Result,
     call::server::buffer,
     context::{Context, Global, Member, Query, wire::FIRST_SLOT},
     request::Scope,
@@ -203,7 +203,7 @@ impl Source {
         match *self {}
     }
 
-    pub(crate) fn error<T>(&self) -> Option<Error> {
+    pub(crate) fn error<T>(&self) -> Option<Result<T>> {
         match *self {}
     }
 

@@ -80,8 +80,11 @@ pub struct ContextRegistration {
     pub(crate) name: &'static str,
     pub(crate) location: Location,
     pub(crate) parameters: &'static [&'static str],
-    pub(crate) read: fn(&mut Values) -> Option<(Parameters, Vec<Value>)>,
+    pub(crate) read: Read,
 }
+
+/// Reads the parameters: as the context's own type, and each by itself.
+type Read = fn(&mut Values) -> Option<(Parameters, Vec<Value>)>;
 
 inventory::collect!(ContextRegistration);
 
