@@ -1,0 +1,345 @@
+use super::{
+    AuthnBackend, Session, User,
+    session::{Cookie, arrived},
+    user::{Backend, Principal, Users},
+    wire::{CHANGED, EXPIRED},
+};
+use crate::{Error, Result, request::Scope};
+use http::HeaderValue;
+use std::{
+    any::{Any, type_name},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Who the caller of a request is, as far as somebody has asked.
+#[derive(Default)]
+pub(crate) struct Identity {
+    visit: OnceLock<Visit>,
+    /// Locked while it is found out: those who ask at the same time wait for the one answer.
+    principal: tokio::sync::Mutex<Known>,
+    /// What the answer has to say of the session.
+    news: Mutex<Option<&'static str>>,
+    /// Whether the session was written, if it had to be.
+    committed: AtomicBool,
+}
+
+/// The session that a request came with, or gets.
+struct Visit {
+    session: Session,
+    /// Whether a cookie named it.
+    named: bool,
+}
+
+#[derive(Default)]
+enum Known {
+    #[default]
+    NotYet,
+    /// By the session, or by nothing.
+    Is(Option<Principal>),
+    /// By the token that the request carries: no session counts beside it.
+    ByToken(Principal),
+}
+
+impl Identity {
+    /// The session of the request; it touches the store when it is read or written.
+    pub(super) fn session(&self, scope: &Scope) -> Session {
+        let visit = self.visit.get_or_init(|| {
+            let id = arrived(scope);
+            Visit {
+                session: scope.site().sessions.open(id),
+                named: id.is_some(),
+            }
+        });
+        visit.session.clone()
+    }
+
+    /// Who the caller is.
+    async fn principal(&self, scope: &Scope) -> Result<Option<Principal>> {
+        let mut known = self.principal.lock().await;
+        match &*known {
+            Known::Is(principal) => return Ok(principal.clone()),
+            Known::ByToken(principal) => return Ok(Some(principal.clone())),
+            Known::NotYet => {}
+        }
+        let principal = self.find(scope).await?;
+        *known = Known::Is(principal.clone());
+        Ok(principal)
+    }
+
+    async fn find(&self, scope: &Scope) -> Result<Option<Principal>> {
+        let Some(users) = &scope.site().users else {
+            return Ok(None);
+        };
+        let session = self.session(scope);
+        if session.id().is_none() {
+            // Nobody is signed in without one: the store need not be asked
+            return Ok(None);
+        }
+        let principal = users.of_session(session.clone()).await?;
+        if session.id().is_none() {
+            self.tell(EXPIRED);
+        } else if principal.is_some() {
+            scope.site().sessions.renew(&session).await?;
+        }
+        Ok(principal)
+    }
+
+    /// Notes that the caller has shown who they are by a token.
+    #[cfg(feature = "tokens")]
+    pub(crate) async fn is_known_by_token(&self, principal: Principal) {
+        *self.principal.lock().await = Known::ByToken(principal);
+    }
+
+    /// Takes another principal for the caller from now on.
+    async fn becomes(&self, principal: Option<Principal>) {
+        *self.principal.lock().await = Known::Is(principal);
+        self.tell(CHANGED);
+    }
+
+    fn tell(&self, news: &'static str) {
+        *self.news() = Some(news);
+    }
+
+    fn news(&self) -> MutexGuard<'_, Option<&'static str>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the caller has become somebody else in this request.
+    pub(crate) fn has_changed(&self) -> bool {
+        *self.news() == Some(CHANGED)
+    }
+
+    /// Whether the request has made a session that only a cookie could carry on.
+    pub(crate) fn needs_a_cookie(&self) -> bool {
+        let visit = self.visit.get();
+        visit.is_some_and(|visit| visit.session.is_modified() && visit.session.id().is_none())
+    }
+
+    /// Writes the session into its store, and returns what the answer has to say of it.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the store can't be reached.
+    pub(crate) async fn commit(&self, scope: &Scope) -> Result<Commit> {
+        let news = *self.news();
+        let Some(Visit { session, named }) = self.visit.get() else {
+            return Ok(Commit { cookie: None, news });
+        };
+        self.committed.store(true, Ordering::Relaxed);
+        let cookie = Cookie::new(scope.is_development());
+        let cookie = if session.is_empty().await {
+            named.then(|| cookie.removal())
+        } else if session.is_modified() {
+            scope.site().sessions.save(session).await?;
+            session.id().map(|id| cookie.of(id, session))
+        } else {
+            None
+        };
+        Ok(Commit { cookie, news })
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        let written = *self.committed.get_mut();
+        let modified = |visit: &Visit| visit.session.is_modified();
+        if !written && self.visit.get().is_some_and(modified) {
+            tracing::warn!(
+                "a session was changed after its answer had begun, or by a request that failed: \
+                 the change is lost"
+            );
+        }
+    }
+}
+
+/// What an answer says of the session.
+#[derive(Default)]
+pub(crate) struct Commit {
+    pub(crate) cookie: Option<HeaderValue>,
+    pub(crate) news: Option<&'static str>,
+}
+
+/// Who the current caller is.
+pub(crate) async fn principal() -> Result<Option<Principal>> {
+    match Scope::current() {
+        Some(scope) => scope.identity().principal(&scope).await,
+        None => Ok(None),
+    }
+}
+
+/// Returns the user who makes the current request; `None` where they have not signed in, and
+/// outside of a request.
+///
+/// It is found out once for each request: by the session's cookie or the bearer token, and the
+/// backend given to [`Mizan::users`](crate::Mizan::users).
+///
+/// # Errors
+///
+/// UNAVAILABLE where the sessions' store or the backend fails. INTERNAL_ERROR where the backend's
+/// users are not `U`.
+///
+/// # Example
+///
+/// ```
+/// # mizan::server! {
+/// #     use mizan::auth::{AuthUser, User};
+/// #     #[derive(Clone, Debug)]
+/// #     struct Account { name: String }
+/// #     impl AuthUser for Account {
+/// #         type Id = String;
+/// #         fn id(&self) -> String { self.name.clone() }
+/// #         fn session_auth_hash(&self) -> &[u8] { b"" }
+/// #     }
+/// #     impl User for Account {
+/// #         type Public = String;
+/// #         fn public(&self) -> String { self.name.clone() }
+/// #     }
+/// # }
+/// #[mizan::client(context = "global")]
+/// pub async fn who_am_i() -> mizan::Result<Option<String>> {
+///     let account = mizan::current_user::<Account>().await?;
+///     Ok(account.map(|account| account.name))
+/// }
+/// # let _ = who_am_i;
+/// ```
+pub async fn current_user<U: User>() -> Result<Option<U>> {
+    let Some(principal) = principal().await? else {
+        return Ok(None);
+    };
+    match principal.user::<U>() {
+        Some(user) => Ok(Some(user.clone())),
+        None => Err(Error::internal(format!(
+            "the users of this server are not `{}`",
+            type_name::<U>()
+        ))),
+    }
+}
+
+/// Asks the backend whose credentials these are; `None` where they are nobody's.
+///
+/// An unknown name takes as long as a wrong password if the backend sees to it: see
+/// [`password::verify`](super::password::verify).
+///
+/// # Errors
+///
+/// INTERNAL_ERROR where the backend fails, or where the server was given another one.
+///
+/// # Example
+///
+/// See [`login`].
+pub async fn authenticate<B>(credentials: B::Credentials) -> Result<Option<B::User>>
+where
+    B: AuthnBackend<User: User> + 'static,
+{
+    let scope = current()?;
+    let users: &dyn Any = users(&scope)?;
+    match users.downcast_ref::<Backend<B>>() {
+        Some(backend) => backend.authenticate(credentials).await,
+        None => Err(Error::internal(format!(
+            "the server was given another backend than `{}`",
+            type_name::<B>()
+        ))),
+    }
+}
+
+/// Signs a user in: the session is theirs from now on, under a new id.
+///
+/// The answer brings everything that the page shows anew, and the browser's other tabs fetch it.
+///
+/// # Errors
+///
+/// UNAVAILABLE where the sessions' store fails; INTERNAL_ERROR where the backend given to
+/// [`Mizan::users`](crate::Mizan::users) has users of another type; BAD_REQUEST where there can be
+/// no cookie: on a socket, and for a caller with a token.
+///
+/// # Example
+///
+/// ```
+/// # mizan::server! {
+/// #     use mizan::auth::{AuthUser, AuthnBackend, User};
+/// #     #[derive(Clone, Debug)]
+/// #     pub struct Account { name: String }
+/// #     impl AuthUser for Account {
+/// #         type Id = String;
+/// #         fn id(&self) -> String { self.name.clone() }
+/// #         fn session_auth_hash(&self) -> &[u8] { b"" }
+/// #     }
+/// #     impl User for Account {
+/// #         type Public = String;
+/// #         fn public(&self) -> String { self.name.clone() }
+/// #     }
+/// #     #[derive(Clone)]
+/// #     pub struct Accounts;
+/// #     impl AuthnBackend for Accounts {
+/// #         type User = Account;
+/// #         type Credentials = (String, String);
+/// #         type Error = std::io::Error;
+/// #         async fn authenticate(&self, _: (String, String)) -> std::io::Result<Option<Account>> { Ok(None) }
+/// #         async fn get_user(&self, _: &String) -> std::io::Result<Option<Account>> { Ok(None) }
+/// #     }
+/// # }
+/// #[mizan::client(input = PostUrl, rate = "30/min")]
+/// pub async fn sign_in(name: String, password: String) -> mizan::Result<()> {
+///     match mizan::auth::authenticate::<Accounts>((name, password)).await? {
+///         Some(account) => mizan::auth::login(&account).await,
+///         None => Err(mizan::Error::validation("no such name, or another password")),
+///     }
+/// }
+/// # let _ = sign_in;
+/// ```
+pub async fn login<U: User>(user: &U) -> Result<()> {
+    let scope = current()?;
+    scope.needs_cookies()?;
+    let identity = scope.identity();
+    if matches!(*identity.principal.lock().await, Known::ByToken(_)) {
+        return Err(Error::bad_request(
+            "a caller with a token has no session to sign in with",
+        ));
+    }
+    let session = identity.session(&scope);
+    let principal = users(&scope)?.login(session, user).await?;
+    identity.becomes(Some(principal)).await;
+    Ok(())
+}
+
+/// Signs the caller out: their session ends, in every tab and on every node.
+///
+/// Other sessions of the user go on. To end those as well, change what
+/// [`session_auth_hash`](super::AuthUser::session_auth_hash) returns.
+///
+/// # Errors
+///
+/// UNAVAILABLE where the sessions' store fails; BAD_REQUEST on a socket, where the cookie can't be
+/// removed.
+///
+/// # Example
+///
+/// ```
+/// #[mizan::client(input = PostUrl)]
+/// pub async fn sign_out() -> mizan::Result<()> {
+///     mizan::auth::logout().await
+/// }
+/// # let _ = sign_out;
+/// ```
+pub async fn logout() -> Result<()> {
+    let scope = current()?;
+    scope.needs_cookies()?;
+    let session = scope.identity().session(&scope);
+    scope.site().sessions.end(&session).await?;
+    scope.identity().becomes(None).await;
+    Ok(())
+}
+
+fn current() -> Result<Scope> {
+    Scope::current().ok_or_else(|| Error::internal("nobody signs in or out outside of a request"))
+}
+
+/// The backend that the server was given.
+fn users(scope: &Scope) -> Result<&dyn Users> {
+    scope.site().users.as_deref().ok_or_else(|| {
+        Error::internal("the server has no users: add `.users(..)` to `Mizan::new(..)`")
+    })
+}

@@ -1,0 +1,94 @@
+use super::Session;
+use crate::request::{Scope, received};
+use cookie::{SameSite, time::Duration};
+use http::{HeaderValue, request::Parts};
+use leptos::reactive::owner::with_context;
+use tower_sessions::{Expiry, session::Id};
+
+/// Returns the session of the current request: what the server remembers of one visitor, whether
+/// they have signed in or not.
+///
+/// Reading it loads it, once for each request. What is written to it is stored, and the visitor
+/// gets a cookie, when the request has succeeded. During server rendering that is at the page's
+/// first byte: a later change is lost, and the log says so.
+///
+/// # Panics
+///
+/// Outside a request, in a spawned task, say.
+///
+/// # Example
+///
+/// ```
+/// #[mizan::client]
+/// pub async fn count_visits() -> mizan::Result<u64> {
+///     let session = mizan::session();
+///     let visits = session.get::<u64>("visits").await?.unwrap_or(0) + 1;
+///     session.insert("visits", visits).await?;
+///     Ok(visits)
+/// }
+/// # let _ = count_visits;
+/// ```
+#[track_caller]
+pub fn session() -> Session {
+    match Scope::current() {
+        Some(scope) => scope.identity().session(&scope),
+        None => panic!("`mizan::session()` was called outside a request"),
+    }
+}
+
+/// The id that the request's cookie names.
+pub(super) fn arrived(scope: &Scope) -> Option<Id> {
+    let name = Cookie::new(scope.is_development()).name();
+    let value = with_context(|parts: &Parts| received(&parts.headers, name)).flatten();
+    value?.parse().ok()
+}
+
+/// The cookie that carries a session's id.
+#[derive(Clone, Copy)]
+pub(super) struct Cookie {
+    is_secure: bool,
+}
+
+impl Cookie {
+    pub(super) fn new(is_development: bool) -> Self {
+        Self {
+            is_secure: !is_development,
+        }
+    }
+
+    /// `__Host-` keeps sibling subdomains from setting it (RFC 6265bis, section 4.1.3.2); a
+    /// browser takes that over TLS only.
+    fn name(self) -> &'static str {
+        if self.is_secure {
+            "__Host-session"
+        } else {
+            "session"
+        }
+    }
+
+    /// The cookie of a session.
+    pub(super) fn of(self, id: Id, session: &Session) -> HeaderValue {
+        let age = match session.expiry() {
+            Some(Expiry::OnSessionEnd) => None,
+            _ => Some(Duration::seconds(session.expiry_age().whole_seconds())),
+        };
+        self.write(id.to_string(), age)
+    }
+
+    /// The cookie that ends it.
+    pub(super) fn removal(self) -> HeaderValue {
+        self.write(String::new(), Some(Duration::ZERO))
+    }
+
+    fn write(self, value: String, age: Option<Duration>) -> HeaderValue {
+        let mut cookie = cookie::Cookie::build((self.name(), value))
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.is_secure)
+            .path("/")
+            .build();
+        cookie.set_max_age(age);
+        // The id is base64: nothing in it needs more than a header can carry
+        HeaderValue::from_str(&cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
+    }
+}

@@ -1,0 +1,330 @@
+use super::{Session, guard::Guard};
+use crate::{Error, Result};
+use axum_login::{AuthManager, AuthSession, AuthUser, AuthnBackend};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Ready, ready},
+};
+use http::{Request, Response};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::{
+    any::{Any, TypeId, type_name},
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::{Service, ServiceExt};
+
+/// A user, as the server knows them: what an [`AuthnBackend`] finds.
+///
+/// [`AuthUser`] says who it is: its id, and `session_auth_hash`, with which all of the user's
+/// sessions and tokens end when it changes (the hash of the password is a good one). This adds
+/// what Mizan's guards ask, and what may be told of the user.
+///
+/// # Example
+///
+/// ```
+/// use mizan::auth::{AuthUser, User};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Debug)]
+/// struct Account {
+///     id: i64,
+///     name: String,
+///     password_hash: String,
+///     is_staff: bool,
+/// }
+///
+/// /// What everybody may know of an account.
+/// #[derive(Serialize, Deserialize)]
+/// struct Profile {
+///     name: String,
+/// }
+///
+/// impl AuthUser for Account {
+///     type Id = i64;
+///
+///     fn id(&self) -> i64 {
+///         self.id
+///     }
+///
+///     fn session_auth_hash(&self) -> &[u8] {
+///         self.password_hash.as_bytes()
+///     }
+/// }
+///
+/// impl User for Account {
+///     type Public = Profile;
+///
+///     fn public(&self) -> Profile {
+///         Profile { name: self.name.clone() }
+///     }
+///
+///     fn is_staff(&self) -> bool {
+///         self.is_staff
+///     }
+/// }
+/// ```
+pub trait User: AuthUser + 'static {
+    /// What the user may know of themselves over the wire: never a password's hash.
+    type Public: Serialize;
+
+    /// Returns that part, for `GET /api/mizan/session`.
+    fn public(&self) -> Self::Public;
+
+    /// Returns whether `auth = "staff"` lets the user through; nobody by default.
+    fn is_staff(&self) -> bool {
+        false
+    }
+
+    /// Returns whether `auth = "superuser"` lets the user through, and `auth = "staff"` as well;
+    /// nobody by default.
+    fn is_superuser(&self) -> bool {
+        false
+    }
+
+    /// Returns what else the user may, in words of the application's. Tokens are bound to it: when
+    /// it changes, those that were given before are refused.
+    fn permissions(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A user of whatever type.
+#[derive(Clone)]
+pub(crate) struct Principal(Arc<dyn Account>);
+
+impl Principal {
+    fn new<U: User>(user: U) -> Self {
+        Self(Arc::new(user))
+    }
+
+    /// The user, where it is a `U`.
+    pub(super) fn user<U: User>(&self) -> Option<&U> {
+        let account: &dyn Any = &*self.0;
+        account.downcast_ref()
+    }
+
+    /// Whether a guard lets the user through.
+    pub(super) fn passes(&self, guard: Guard) -> bool {
+        match guard {
+            Guard::None | Guard::User => true,
+            Guard::Staff => self.0.is_staff() || self.0.is_superuser(),
+            Guard::Superuser => self.0.is_superuser(),
+        }
+    }
+
+    /// The id in JSON: different for different users.
+    pub(crate) fn id(&self) -> Result<String> {
+        self.0.id()
+    }
+
+    /// What the user may know of themselves.
+    pub(crate) fn public(&self) -> Result<Box<RawValue>> {
+        self.0.public()
+    }
+
+    /// What tokens are bound to: roles, permissions and `session_auth_hash`.
+    #[cfg(feature = "tokens")]
+    pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
+        self.0.fingerprint()
+    }
+}
+
+/// [`User`] without its types.
+trait Account: Any + Send + Sync {
+    fn id(&self) -> Result<String>;
+    fn is_staff(&self) -> bool;
+    fn is_superuser(&self) -> bool;
+    fn public(&self) -> Result<Box<RawValue>>;
+    #[cfg(feature = "tokens")]
+    fn fingerprint(&self) -> Result<Vec<u8>>;
+}
+
+impl<U: User> Account for U {
+    fn id(&self) -> Result<String> {
+        Ok(serde_json::to_string(&AuthUser::id(self))?)
+    }
+
+    fn is_staff(&self) -> bool {
+        User::is_staff(self)
+    }
+
+    fn is_superuser(&self) -> bool {
+        User::is_superuser(self)
+    }
+
+    fn public(&self) -> Result<Box<RawValue>> {
+        Ok(to_raw_value(&User::public(self))?)
+    }
+
+    #[cfg(feature = "tokens")]
+    fn fingerprint(&self) -> Result<Vec<u8>> {
+        let mut permissions = self.permissions();
+        permissions.sort_unstable();
+        let roles = (User::is_staff(self), User::is_superuser(self));
+        let secret = self.session_auth_hash();
+        Ok(serde_json::to_vec(&(
+            AuthUser::id(self),
+            roles,
+            permissions,
+            secret,
+        ))?)
+    }
+}
+
+/// Where users come from: the application's backend, without its types.
+pub(crate) trait Users: Any + Send + Sync {
+    /// The user that a session belongs to. One whose `session_auth_hash` has changed since they
+    /// signed in loses the session.
+    fn of_session(&self, session: Session) -> BoxFuture<'static, Result<Option<Principal>>>;
+
+    /// The user with an id in JSON.
+    #[cfg(feature = "tokens")]
+    fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>>;
+
+    /// Takes a user who was found otherwise for the caller.
+    fn principal(&self, user: &dyn Any) -> Result<Principal>;
+
+    /// Makes a session that of a user.
+    fn login(&self, session: Session, user: &dyn Any) -> BoxFuture<'static, Result<Principal>>;
+
+    /// The type of users.
+    fn user_type(&self) -> UserType;
+}
+
+/// A type of users, to be compared and told.
+#[derive(Clone, Copy, Debug)]
+pub struct UserType {
+    pub(crate) id: TypeId,
+    pub(crate) name: &'static str,
+}
+
+impl UserType {
+    pub(super) fn of<U: User>() -> Self {
+        Self {
+            id: TypeId::of::<U>(),
+            name: type_name::<U>(),
+        }
+    }
+}
+
+/// Under which key of a session axum-login keeps whose it is.
+const KEY: &str = "mizan.user";
+
+/// A backend of the application's.
+pub(crate) struct Backend<B>(pub(crate) B);
+
+impl<B> Backend<B>
+where
+    B: AuthnBackend<User: User> + 'static,
+{
+    /// What axum-login makes of a session.
+    ///
+    /// It hands that out as a middleware does, to the service inside of it. Here it is asked for
+    /// when somebody wants to know, not at every request.
+    async fn open(backend: B, session: Session) -> Result<AuthSession<B>> {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(session);
+        let manager = AuthManager::new(TakeOut, backend, KEY);
+        let mut response = match manager.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        // It has logged why there is none
+        let opened = response.extensions_mut().remove();
+        opened.ok_or_else(|| Error::unavailable("who you are can't be found out at the moment"))
+    }
+
+    pub(super) async fn authenticate(
+        &self,
+        credentials: B::Credentials,
+    ) -> Result<Option<B::User>> {
+        let found = self.0.authenticate(credentials).await;
+        found.map_err(|error| Error::internal(error.to_string()))
+    }
+
+    fn user(user: &dyn Any) -> Result<&B::User> {
+        user.downcast_ref().ok_or_else(|| {
+            let name = type_name::<B::User>();
+            Error::internal(format!("the users of this server are `{name}`, not this one"))
+        })
+    }
+
+    async fn login(backend: B, session: Session, user: B::User) -> Result<Principal> {
+        let before = Self::open(backend.clone(), session.clone()).await?;
+        match &before.user {
+            // What the session holds is another user's
+            Some(other) if other.id().to_string() != user.id().to_string() => {
+                session.flush().await?;
+            }
+            // axum-login does it for all others; against fixation of the session (CWE-384)
+            Some(_) => session.cycle_id().await?,
+            None => {}
+        }
+        let mut opened = Self::open(backend, session).await?;
+        let signed_in = opened.login(&user).await;
+        signed_in.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Principal::new(user))
+    }
+}
+
+impl<B> Users for Backend<B>
+where
+    B: AuthnBackend<User: User> + 'static,
+{
+    fn of_session(&self, session: Session) -> BoxFuture<'static, Result<Option<Principal>>> {
+        let opened = Self::open(self.0.clone(), session);
+        async move { Ok(opened.await?.user.map(Principal::new)) }.boxed()
+    }
+
+    #[cfg(feature = "tokens")]
+    fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>> {
+        let id = serde_json::from_str(id);
+        let backend = self.0.clone();
+        async move {
+            // An id that is none is nobody's
+            let Ok(id) = id else { return Ok(None) };
+            let found = backend.get_user(&id).await;
+            let found = found.map_err(|error| Error::internal(error.to_string()))?;
+            Ok(found.map(Principal::new))
+        }
+        .boxed()
+    }
+
+    fn principal(&self, user: &dyn Any) -> Result<Principal> {
+        Ok(Principal::new(Self::user(user)?.clone()))
+    }
+
+    fn login(&self, session: Session, user: &dyn Any) -> BoxFuture<'static, Result<Principal>> {
+        match Self::user(user) {
+            Ok(user) => Self::login(self.0.clone(), session, user.clone()).boxed(),
+            Err(error) => ready(Err(error)).boxed(),
+        }
+    }
+
+    fn user_type(&self) -> UserType {
+        UserType::of::<B::User>()
+    }
+}
+
+/// A service that answers with the extensions of its request.
+#[derive(Clone)]
+struct TakeOut;
+
+impl Service<Request<()>> for TakeOut {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<std::result::Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<()>) -> Self::Future {
+        let mut response = Response::new(());
+        std::mem::swap(response.extensions_mut(), request.extensions_mut());
+        ready(Ok(response))
+    }
+}
