@@ -22,6 +22,8 @@ use proc_macro::TokenStream;
 /// | `context = "local"` | a member of a context of its own: `greet(name)` gets `<GreetProvider name=..>` |
 /// | `affects = ProfileContext` | a mutation: when it succeeds, the instances are stale that its arguments name; `ProfileContext(user_id = owner)` maps a name, `ProfileContext(..)` means all, `own(ProfileContext)` the caller's; several in brackets |
 /// | `merge = user_profile` | a mutation whose result is the new value of that member |
+/// | `auth` | lets in those who have signed in; `auth = "staff"` and `auth = "superuser"` those users; `auth = path` whom `async fn(&GuardContext<U>, &Arguments) -> mizan::Result<()>` lets in |
+/// | `rate = "10/min"` | how often one user or address may call it: a number in a `s`, `min`, `hour` or `day` |
 /// | `private` | for the server's own use: the endpoint answers 403 |
 /// | `name = Ident` | names the argument struct; by default the function's name in PascalCase, which must not be another type's in the module |
 /// | `input = PostUrl` | takes HTML forms too, for `ActionForm` |
@@ -34,9 +36,10 @@ use proc_macro::TokenStream;
 /// Documentation, `#[deprecated]` and `#[must_use]` go to the function that is called, other
 /// attributes to the body, and lint levels to both.
 ///
-/// See the documentation of the `mizan` crate for examples.
 /// A function that is no member and not `private` also gets a hook, `use_<fn>()`, that returns a
 /// `mizan::Mutation`.
+///
+/// See the documentation of the `mizan` crate for examples.
 #[proc_macro_attribute]
 pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
     client::expand(options.into(), item.into()).into()

@@ -45,6 +45,8 @@
 //! | `hydrate` | the browser's half, taking over what the server rendered |
 //! | `csr` | the browser's half, rendering by itself |
 //! | `uuid`, `chrono` | ids and dates as parameters of contexts |
+//! | `sqlite`, `postgres`, `redis` | sessions in one of these; each implies `ssr` |
+//! | `tokens` | bearer tokens for callers that are no browser; implies `ssr` |
 //!
 //! An application forwards its own features of these names. `ssr` is the one switch between the
 //! halves; where both are on, it wins.
@@ -66,11 +68,14 @@ pub use {
 #[cfg(feature = "ssr")]
 #[doc(inline)]
 pub use {
+    auth::{current_user, session},
+    limit::Rate,
     mutation::consequences::{invalidate, invalidate_all},
     request::{Cookies, cookies, redirect, state},
     server::{Mizan, serve},
 };
 
+pub mod auth;
 pub mod call;
 pub mod context;
 mod error;
@@ -82,6 +87,8 @@ pub mod prelude;
 
 #[cfg(not(feature = "ssr"))]
 mod browser;
+#[cfg(feature = "ssr")]
+mod limit;
 #[cfg(feature = "ssr")]
 mod registry;
 #[cfg(feature = "ssr")]

@@ -4,7 +4,7 @@
 use super::{
     affects::{Affects, Scope},
     model::Function,
-    options::{Context, Input},
+    options::{Context, Guard, Input, Rate},
 };
 use crate::context::{self, Definition, Field};
 use proc_macro2::TokenStream;
@@ -154,6 +154,7 @@ fn server(function: &Function) -> TokenStream {
     let private = function.private.then(|| quote!(.private()));
     let form = (function.input == Input::PostUrl).then(|| quote!(.form()));
     let (effects, checks) = (effects(function), checks(function));
+    let admission = admission(function);
     let mut item = item.clone();
     item.vis = syn::Visibility::Inherited;
     quote! {
@@ -167,6 +168,7 @@ fn server(function: &Function) -> TokenStream {
                     #ident(#(self.#names),*).await
                 }
 
+                #admission
                 #effects
             }
 
@@ -177,6 +179,43 @@ fn server(function: &Function) -> TokenStream {
                     ::mizan::__private::Location { file: ::core::file!(), line: ::core::line!() },
                 ) #private #form
             }
+        }
+    }
+}
+
+/// Whom the function lets in, and how often.
+fn admission(function: &Function) -> TokenStream {
+    let rate = function.rate.iter().map(|Rate { times, per }| {
+        quote! {
+            const RATE: ::core::option::Option<::mizan::__private::Rate> =
+                ::core::option::Option::Some(::mizan::__private::Rate::#per(#times));
+        }
+    });
+    let guard = function.auth.iter().map(|guard| {
+        let (level, check) = match guard {
+            Guard::User => (quote!(User), None),
+            Guard::Staff => (quote!(Staff), None),
+            Guard::Superuser => (quote!(Superuser), None),
+            Guard::Check(path) => (quote!(User), Some(check(path))),
+        };
+        quote! {
+            const GUARD: ::mizan::__private::Guard = ::mizan::__private::Guard::#level;
+            #check
+        }
+    });
+    quote! { #(#rate)* #(#guard)* }
+}
+
+/// Asks a function of the application's in addition.
+fn check(path: &syn::Path) -> TokenStream {
+    quote_spanned! { path.span()=>
+        fn user_type() -> ::core::option::Option<::mizan::__private::UserType> {
+            ::core::option::Option::Some(::mizan::__private::user_type(#path))
+        }
+
+        async fn admit(&self) -> ::core::result::Result<(), ::mizan::__private::Error> {
+            let context = ::mizan::__private::GuardContext::current().await?;
+            #path(&context, self).await
         }
     }
 }

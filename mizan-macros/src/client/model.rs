@@ -2,7 +2,7 @@
 
 use super::{
     affects::Affects,
-    options::{Context, Input, Options},
+    options::{Context, Guard, Input, Options, Rate},
 };
 use crate::{context, errors::Errors};
 use proc_macro2::TokenStream;
@@ -24,6 +24,8 @@ pub(crate) struct Function {
     pub(crate) merge: Option<Path>,
     pub(crate) private: bool,
     pub(crate) input: Input,
+    pub(crate) auth: Option<Guard>,
+    pub(crate) rate: Option<Rate>,
 }
 
 pub(crate) struct Argument {
@@ -68,6 +70,8 @@ impl Function {
             merge,
             private,
             input,
+            auth: options.auth,
+            rate: options.rate,
         })
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) private: Option<Ident>,
     pub(crate) name: Option<Ident>,
     pub(crate) input: Option<(Ident, Input)>,
+    pub(crate) auth: Option<Guard>,
+    pub(crate) rate: Option<Rate>,
 }
 
 /// The context that a member belongs to.
@@ -27,6 +29,23 @@ pub(crate) enum Context {
 pub(crate) enum Input {
     Json,
     PostUrl,
+}
+
+/// Whom a function lets in.
+pub(crate) enum Guard {
+    /// Those who have signed in.
+    User,
+    Staff,
+    Superuser,
+    /// Those who have signed in and whom a function of the application's lets in.
+    Check(Path),
+}
+
+/// How often a function may be called by one caller.
+pub(crate) struct Rate {
+    pub(crate) times: u32,
+    /// The constructor of the runtime's `Rate`.
+    pub(crate) per: Ident,
 }
 
 impl Options {
@@ -51,6 +70,8 @@ impl Options {
                 entry.without_value(errors);
                 self.private = Some(key.clone());
             }
+            "auth" => self.auth = auth(entry, errors),
+            "rate" => self.rate = rate(entry, errors),
             "name" => self.name = entry.value("a name, as in `name = SendEcho`", errors),
             "input" => {
                 const EXPECTED: &str = "`Json` or `PostUrl`";
@@ -69,7 +90,7 @@ impl Options {
             other => errors.at(
                 key,
                 format!(
-                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `private`, `name` and `input`"
+                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `auth`, `rate`, `private`, `name` and `input`"
                 ),
             ),
         }
@@ -95,6 +116,53 @@ fn context(entry: &Entry, errors: &mut Errors) -> Option<Context> {
         return None;
     }
     entry.value(EXPECTED, errors).map(Context::Path)
+}
+
+/// Nothing, `"staff"`, `"superuser"` or a path.
+fn auth(entry: &Entry, errors: &mut Errors) -> Option<Guard> {
+    const EXPECTED: &str = "`\"staff\"`, `\"superuser\"` or the path of a check";
+    let Some(value) = entry.value.clone() else {
+        return Some(Guard::User);
+    };
+    if let Ok(name) = syn::parse2::<LitStr>(value) {
+        match name.value().as_str() {
+            "staff" => return Some(Guard::Staff),
+            "superuser" => return Some(Guard::Superuser),
+            other => errors.at(
+                &name,
+                format!(
+                    "unknown guard {other:?}: it is {EXPECTED}; `auth` by itself lets in \
+                     everybody who has signed in"
+                ),
+            ),
+        }
+        return None;
+    }
+    entry.value(EXPECTED, errors).map(Guard::Check)
+}
+
+/// `"10/min"`.
+fn rate(entry: &Entry, errors: &mut Errors) -> Option<Rate> {
+    const EXPECTED: &str =
+        "a number of times in a second, minute, hour or day, as in `\"10/min\"`";
+    let text = entry.value::<LitStr>(EXPECTED, errors)?;
+    let value = text.value();
+    let read = value.split_once('/').and_then(|(times, period)| {
+        let times = times.trim().parse().ok().filter(|times| *times > 0)?;
+        let per = match period.trim() {
+            "s" | "sec" | "second" => "per_second",
+            "m" | "min" | "minute" => "per_minute",
+            "h" | "hour" => "per_hour",
+            "d" | "day" => "per_day",
+            _ => return None,
+        };
+        let per = Ident::new(per, text.span());
+        Some(Rate { times, per })
+    });
+    if read.is_none() {
+        errors.at(&text, format!("{value:?} is not a rate: it is {EXPECTED}"));
+    }
+    read
 }
 
 fn affects(entry: &Entry, errors: &mut Errors) -> Option<Vec<Affects>> {

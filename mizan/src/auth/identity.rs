@@ -88,7 +88,6 @@ impl Identity {
     }
 
     /// Notes that the caller has shown who they are by a token.
-    #[cfg(feature = "tokens")]
     pub(crate) async fn is_known_by_token(&self, principal: Principal) {
         *self.principal.lock().await = Known::ByToken(principal);
     }

@@ -7,7 +7,7 @@
 //! | who the current request is, signing in and out | `identity` |
 //! | `auth = ..` on a function | `guard` |
 //! | passwords | `password` |
-//! | bearer tokens, for callers that are no browser | `token` |
+//! | bearer tokens, for callers that are no browser | `bearer`, `token` |
 //! | what the browser learns | `status`, `wire` |
 //!
 //! A request's identity is found out when something first asks for it: a function without a guard
@@ -16,6 +16,8 @@
 mod status;
 pub(crate) mod wire;
 
+#[cfg(feature = "ssr")]
+pub(crate) mod bearer;
 #[cfg(feature = "ssr")]
 mod guard;
 #[cfg(feature = "ssr")]
@@ -35,7 +37,10 @@ pub use status::{SessionStatus, use_session};
 
 #[cfg(feature = "ssr")]
 #[doc(hidden)]
-pub use guard::{admit, user_type};
+pub use {
+    guard::{admit, user_type},
+    user::UserType,
+};
 #[cfg(feature = "ssr")]
 pub use {
     axum_login::{AuthUser, AuthnBackend},
@@ -48,6 +53,6 @@ pub use {
 };
 #[cfg(feature = "ssr")]
 pub(crate) use {
-    identity::{Identity, principal},
-    user::{Backend, Principal, UserType, Users},
+    identity::{Commit, Identity, principal},
+    user::{Backend, Users},
 };

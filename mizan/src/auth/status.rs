@@ -19,7 +19,7 @@ use crate::context::side;
 /// # let _ = Expired;
 /// ```
 pub fn use_session() -> SessionStatus {
-    SessionStatus(side::session())
+    SessionStatus(side::SessionSignal::current())
 }
 
 /// What the browser knows of the visitor's session; returned by [`use_session`].

@@ -117,7 +117,7 @@ impl Principal {
 
     /// The id in JSON: different for different users.
     pub(crate) fn id(&self) -> Result<String> {
-        self.0.id()
+        self.0.key()
     }
 
     /// What the user may know of themselves.
@@ -126,7 +126,6 @@ impl Principal {
     }
 
     /// What tokens are bound to: roles, permissions and `session_auth_hash`.
-    #[cfg(feature = "tokens")]
     pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
         self.0.fingerprint()
     }
@@ -134,16 +133,15 @@ impl Principal {
 
 /// [`User`] without its types.
 trait Account: Any + Send + Sync {
-    fn id(&self) -> Result<String>;
+    fn key(&self) -> Result<String>;
     fn is_staff(&self) -> bool;
     fn is_superuser(&self) -> bool;
     fn public(&self) -> Result<Box<RawValue>>;
-    #[cfg(feature = "tokens")]
     fn fingerprint(&self) -> Result<Vec<u8>>;
 }
 
 impl<U: User> Account for U {
-    fn id(&self) -> Result<String> {
+    fn key(&self) -> Result<String> {
         Ok(serde_json::to_string(&AuthUser::id(self))?)
     }
 
@@ -159,7 +157,6 @@ impl<U: User> Account for U {
         Ok(to_raw_value(&User::public(self))?)
     }
 
-    #[cfg(feature = "tokens")]
     fn fingerprint(&self) -> Result<Vec<u8>> {
         let mut permissions = self.permissions();
         permissions.sort_unstable();
@@ -181,7 +178,6 @@ pub(crate) trait Users: Any + Send + Sync {
     fn of_session(&self, session: Session) -> BoxFuture<'static, Result<Option<Principal>>>;
 
     /// The user with an id in JSON.
-    #[cfg(feature = "tokens")]
     fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>>;
 
     /// Takes a user who was found otherwise for the caller.
@@ -256,7 +252,7 @@ where
         let before = Self::open(backend.clone(), session.clone()).await?;
         match &before.user {
             // What the session holds is another user's
-            Some(other) if other.id().to_string() != user.id().to_string() => {
+            Some(other) if other.key()? != user.key()? => {
                 session.flush().await?;
             }
             // axum-login does it for all others; against fixation of the session (CWE-384)
@@ -279,7 +275,6 @@ where
         async move { Ok(opened.await?.user.map(Principal::new)) }.boxed()
     }
 
-    #[cfg(feature = "tokens")]
     fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>> {
         let id = serde_json::from_str(id);
         let backend = self.0.clone();

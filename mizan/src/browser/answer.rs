@@ -1,4 +1,9 @@
-use crate::{Code, Error, Result, error::ErrorEnvelope};
+use crate::{
+    Code, Error, Result,
+    auth::wire::{CHANGED, EXPIRED},
+    error::ErrorEnvelope,
+};
+use std::time::Duration;
 
 /// A request to the server: a POST where there is a body, else a GET.
 pub(crate) struct Request {
@@ -21,9 +26,47 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) text: String,
+    pub(crate) session: Session,
+}
+
+/// What an answer says of the visitor's session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Nothing.
+    #[default]
+    Same,
+    /// The visitor has signed in or out.
+    Changed,
+    /// It is over.
+    Expired,
+}
+
+impl Session {
+    /// Reads the header `Mizan-Session`.
+    pub(crate) fn read(header: Option<&str>) -> Self {
+        match header {
+            Some(CHANGED) => Self::Changed,
+            Some(EXPIRED) => Self::Expired,
+            _ => Self::Same,
+        }
+    }
 }
 
 impl Response {
+    /// How long to wait before asking again; `None` where this is the answer.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self.status {
+            429 => self.error().and_then(|error| error.retry_after()),
+            502..=504 => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    fn error(&self) -> Option<Error> {
+        let envelope = serde_json::from_str::<ErrorEnvelope>(&self.text);
+        envelope.ok().map(|envelope| envelope.error)
+    }
+
     /// The text of an answer that is no error.
     ///
     /// # Errors
@@ -34,12 +77,12 @@ impl Response {
         if self.status < 400 {
             return Ok(self.text);
         }
-        Err(match serde_json::from_str::<ErrorEnvelope>(&self.text) {
-            Ok(envelope) => envelope.error,
-            Err(_) if (502..=504).contains(&self.status) => {
+        Err(match self.error() {
+            Some(error) => error,
+            None if (502..=504).contains(&self.status) => {
                 Error::unavailable(Code::Unavailable.default_message())
             }
-            Err(_) => {
+            None => {
                 let status = self.status;
                 Error::network(format!("the answer is not the server's (status {status})"))
             }
@@ -65,7 +108,13 @@ mod tests {
     fn a_proxys_page_is_told_apart_from_ours() {
         let failure = |status, text: &str| {
             let text = text.to_owned();
-            Response { status, text }.success().unwrap_err()
+            let session = Session::Same;
+            let response = Response {
+                status,
+                text,
+                session,
+            };
+            response.success().unwrap_err()
         };
         assert_eq!(failure(502, "<html>Bad Gateway").code(), Code::Unavailable);
         assert_eq!(failure(404, "<html>Not here").code(), Code::Network);

@@ -1,6 +1,6 @@
 //! A stand-in for tests on the host: requests are noted, and answered by the test.
 
-use super::{Request, Response, Wake};
+use super::{Request, Response, Session, Wake};
 use crate::Result;
 use futures::channel::oneshot;
 use std::{
@@ -23,8 +23,16 @@ impl Asked {
     }
 
     pub(crate) fn answer_with(self, status: u16, text: &str) {
+        self.answer_saying(Session::Same, status, text);
+    }
+
+    pub(crate) fn answer_saying(self, session: Session, status: u16, text: &str) {
         let text = text.to_owned();
-        let _ = self.answer.send(Ok(Response { status, text }));
+        let _ = self.answer.send(Ok(Response {
+            status,
+            text,
+            session,
+        }));
     }
 
     pub(crate) fn fail(self, error: crate::Error) {
@@ -44,6 +52,8 @@ thread_local! {
     static TIMERS: RefCell<Vec<(f64, Run)>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<f64> = const { Cell::new(0.0) };
     static WAKING: RefCell<Option<Box<dyn Fn(Wake)>>> = const { RefCell::new(None) };
+    static ANNOUNCED: Cell<usize> = const { Cell::new(0) };
+    static LISTENING: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -132,4 +142,27 @@ pub(crate) fn wake(why: Wake) {
 
 pub(crate) fn complain(text: &str) {
     eprintln!("{text}");
+}
+
+/// Every wait is as long as it may be.
+pub(crate) fn jitter() -> f64 {
+    1.0
+}
+
+pub(crate) fn announce() {
+    ANNOUNCED.set(ANNOUNCED.get() + 1);
+}
+
+/// How often the other tabs were told, since the last call.
+pub(crate) fn announced() -> usize {
+    ANNOUNCED.take()
+}
+
+pub(crate) fn on_announcement(run: impl Fn() + 'static) {
+    LISTENING.set(Some(Box::new(run)));
+}
+
+/// Another tab says that the visitor has signed in or out.
+pub(crate) fn hear() {
+    LISTENING.with_borrow(|run| run.as_ref().expect("there is a page")());
 }

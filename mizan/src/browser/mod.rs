@@ -14,8 +14,13 @@ use fake as side;
 #[cfg(not(test))]
 use window as side;
 
-pub(crate) use answer::{Request, Response, foreign, unreadable};
-pub(crate) use side::{Timer, complain, now, on_wake, page_data, send};
+pub(crate) use answer::{Request, Response, Session, foreign, unreadable};
+pub(crate) use side::{
+    Timer, announce, complain, jitter, now, on_announcement, on_wake, page_data, send,
+};
+
+use futures::channel::oneshot;
+use std::time::Duration;
 
 /// Why a page that was left alone is looked at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,4 +29,12 @@ pub(crate) enum Wake {
     Focus,
     /// The network is back.
     Reconnect,
+}
+
+/// Waits.
+pub(crate) async fn sleep(time: Duration) {
+    let (over, is_over) = oneshot::channel();
+    let _timer = Timer::new(time, move || drop(over.send(())));
+    // Held until then, so it is never dropped before
+    let _: Result<(), _> = is_over.await;
 }

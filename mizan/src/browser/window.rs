@@ -1,7 +1,7 @@
 //! A real browser.
 
-use super::{Request, Response, Wake};
-use crate::{Error, Result, call::wire::JSON, context::wire::FIRST_SLOT};
+use super::{Request, Response, Session, Wake};
+use crate::{Error, Result, auth::wire::SESSION, call::wire::JSON, context::wire::FIRST_SLOT};
 use gloo_net::http::RequestBuilder;
 use leptos::prelude::{
     TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
@@ -9,8 +9,8 @@ use leptos::prelude::{
 use send_wrapper::SendWrapper;
 use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
 use std::time::Duration;
-use wasm_bindgen::JsValue;
-use web_sys::{AbortController, AbortSignal};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{AbortController, AbortSignal, BroadcastChannel};
 
 /// Sends a request; dropping the future aborts it. A redirect that comes back is followed by the
 /// router.
@@ -43,7 +43,12 @@ pub(crate) async fn send(request: Request) -> Result<Response> {
         {
             call_redirect_hook(&location);
         }
-        Ok(Response { status, text })
+        let session = Session::read(headers.get(SESSION).as_deref());
+        Ok(Response {
+            status,
+            text,
+            session,
+        })
     })
     .await
 }
@@ -141,4 +146,34 @@ pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
 /// Tells the developer, on the console.
 pub(crate) fn complain(text: &str) {
     leptos::logging::error!("{text}");
+}
+
+/// A part of a wait, from 0 to 1, so that not everybody comes back at once.
+pub(crate) fn jitter() -> f64 {
+    js_sys::Math::random()
+}
+
+thread_local! {
+    /// To the other tabs of the site. Lives as long as the page.
+    static TABS: Option<BroadcastChannel> = BroadcastChannel::new("mizan").ok();
+}
+
+/// Tells the other tabs that the visitor has signed in or out.
+pub(crate) fn announce() {
+    TABS.with(|tabs| {
+        if let Some(tabs) = tabs {
+            // A tab that can't tell is as one that is closed
+            let _ = tabs.post_message(&JsValue::NULL);
+        }
+    });
+}
+
+/// Calls `run` when another tab says so.
+pub(crate) fn on_announcement(run: impl Fn() + 'static) {
+    let run = Closure::<dyn Fn()>::new(run).into_js_value();
+    TABS.with(|tabs| {
+        if let Some(tabs) = tabs {
+            tabs.set_onmessage(Some(run.unchecked_ref()));
+        }
+    });
 }

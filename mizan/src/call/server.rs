@@ -6,8 +6,10 @@
 
 use super::{Call, build};
 use crate::{
-    Code, Error, Result,
+    Code, Error, Rate, Result,
+    auth::{self, Guard, UserType},
     context::wire::BUILD,
+    limit,
     mutation::consequences::{self as mutation, Argument, ArgumentType, Effect, Pending},
     registry::Location,
 };
@@ -34,15 +36,32 @@ pub trait Body: Call {
         Vec::new()
     }
 
+    /// Whom the function lets in.
+    const GUARD: Guard = Guard::None;
+
+    /// How often the function may be called by one caller.
+    const RATE: Option<Rate> = None;
+
+    /// The type of users that its check is for, if it has one.
+    fn user_type() -> Option<UserType> {
+        None
+    }
+
+    /// Lets the caller through, or doesn't.
+    fn admit(&self) -> impl Future<Output = Result<()>> + Send {
+        auth::admit(Self::GUARD)
+    }
+
     /// Runs the body.
     fn run(self) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
-/// Runs the body of a function in a span, catching its panic.
+/// Runs a function in a span, catching its panic: its limit, its guard, its body.
 ///
 /// # Errors
 ///
-/// What the body failed with; INTERNAL_ERROR when it panicked.
+/// What the body failed with; INTERNAL_ERROR when it panicked; TOO_MANY_REQUESTS, UNAUTHORIZED or
+/// FORBIDDEN when it did not run.
 pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
     // DEBUG, as tower-http's: under a filter of INFO it costs nothing, and errors are logged anyway
     let span = tracing::debug_span!(
@@ -53,8 +72,13 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
     );
     let effects = Pending::of(&arguments);
     let started = (!span.is_disabled()).then(std::time::Instant::now);
+    let body = async {
+        limit::count(C::NAME).await?;
+        arguments.admit().await?;
+        arguments.run().await
+    };
     // A panic leaves the body's own values behind, and nothing of ours
-    let body = AssertUnwindSafe(arguments.run()).catch_unwind();
+    let body = AssertUnwindSafe(body).catch_unwind();
     let (result, invalidated) = mutation::collect(body.instrument(span.clone())).await;
     let result = result.unwrap_or_else(|panic| Err(panicked(C::NAME, &*panic)));
     match &result {
@@ -116,6 +140,9 @@ pub struct Registration {
     pub(crate) dispatch: fn(Bytes, Encoding) -> Dispatched,
     pub(crate) effects: &'static [Effect],
     pub(crate) types: &'static [ArgumentType],
+    pub(crate) guard: Guard,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) user_type: fn() -> Option<UserType>,
 }
 
 inventory::collect!(Registration);
@@ -132,6 +159,9 @@ impl Registration {
             dispatch: dispatch::<C>,
             effects: C::EFFECTS,
             types: C::TYPES,
+            guard: C::GUARD,
+            rate: C::RATE,
+            user_type: C::user_type,
         }
     }
 
@@ -153,6 +183,8 @@ impl Registration {
 
 fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
     Box::pin(async move {
+        // What the arguments have to be is not for everybody to find out
+        auth::admit(C::GUARD).await?;
         let decoded = match encoding {
             Encoding::Json => decode_json::<C>(&body, C::ARGUMENTS),
             Encoding::Form => decode_form::<C>(&body, C::ARGUMENTS),

@@ -26,6 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// The result of every Mizan function.
@@ -127,6 +128,29 @@ impl Error {
         Self::validation(message).with_details(&Fields { fields })
     }
 
+    /// Creates a TOO_MANY_REQUESTS that says when to try again: the answer carries `Retry-After`, in
+    /// seconds.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let error = mizan::Error::rate_limited(Duration::from_secs(30));
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    /// ```
+    pub fn rate_limited(wait: Duration) -> Self {
+        let retry_after = wait.as_secs();
+        Self::too_many_requests("too many requests: wait a little")
+            .with_details(&Wait { retry_after })
+    }
+
+    /// Returns how long to wait before trying again, where the error says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let wait = self.details::<Wait>()?;
+        Some(Duration::from_secs(wait.retry_after))
+    }
+
     /// Attaches details, sent beside the message.
     ///
     /// Details that can't be written as JSON (a map with keys that are not strings) are left out.
@@ -191,6 +215,12 @@ impl Error {
             log(&*cause.error, cause.location);
         }
     }
+}
+
+/// `{"retry_after": 30}`, in seconds.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Wait {
+    retry_after: u64,
 }
 
 /// `{"fields": {"email": ["is taken"]}}`

@@ -4,10 +4,10 @@ pub(crate) use crate::Call as Callable;
 
 use crate::{
     Error, Query, Result,
-    browser::{self, Request, Response},
+    browser::{self, Request, Response, Session},
     call::build,
     context::{
-        client::{Bundle, Merge, Overlay, Page, Refreshed, Target},
+        client::{Answered, Bundle, Merge, Overlay, Page, Refreshed, Target},
         wire::{BUILD, MOUNTED},
     },
     json::Entries,
@@ -80,7 +80,7 @@ async fn exchange(
     let response = browser::send(request).await?;
     let mut parts = serde_json::from_str(&response.text).unwrap_or_default();
     let revisions: Vec<_> = overlays.iter().map(Overlay::revision).collect();
-    apply(&page, &mut parts, since);
+    apply(&page, response.session, &mut parts, since);
     let result = result(response, &mut parts)?;
     // All of them before the first is lifted, which may count as news itself
     let news: Vec<_> = overlays
@@ -104,7 +104,7 @@ fn result(response: Response, parts: &mut Entries) -> Result<Box<RawValue>> {
 
 /// Hands the parts of an answer to the page. One that can't be read is left out: what the page
 /// shows may then be out of date, and the call itself is done.
-fn apply(page: &Page, parts: &mut Entries, since: u64) {
+fn apply(page: &Page, session: Session, parts: &mut Entries, since: u64) {
     let merges = each(parts, "merge", |part| {
         Some(Merge {
             target: Target::take_from(part).ok()?,
@@ -119,7 +119,13 @@ fn apply(page: &Page, parts: &mut Entries, since: u64) {
         })
     });
     let stale = each(parts, "invalidate", |part| Target::take_from(part).ok());
-    page.apply(merges, refreshed, &stale, since);
+    let answered = Answered {
+        session,
+        merges,
+        refreshed,
+        stale,
+    };
+    page.apply(answered, since);
 }
 
 fn each<T>(parts: &mut Entries, name: &str, read: impl FnMut(&mut Entries) -> Option<T>) -> Vec<T> {

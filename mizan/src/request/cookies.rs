@@ -76,7 +76,7 @@ impl Cookies {
 }
 
 /// Finds a cookie among those that came with the request.
-fn received(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn received(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -10,6 +10,7 @@ mod scope;
 mod state;
 
 pub use cookies::{Cookies, cookies};
+pub(crate) use cookies::received;
 pub use redirect::redirect;
 pub(crate) use scope::Scope;
 pub(crate) use state::StateMap;

@@ -1,5 +1,8 @@
 use super::StateMap;
-use crate::{context::server::Instances, mutation::consequences::Consequences, server::Site};
+use crate::{
+    Error, Result, auth::Identity, context::server::Instances,
+    mutation::consequences::Consequences, server::Site,
+};
 use leptos::{
     config::Env,
     reactive::owner::{use_context, with_context},
@@ -12,14 +15,29 @@ pub(crate) struct Scope(Arc<Inner>);
 
 struct Inner {
     site: Arc<Site>,
+    /// Whether the answer can set cookies.
+    sets_cookies: bool,
+    identity: Identity,
     instances: Instances,
     consequences: Mutex<Consequences>,
 }
 
 impl Scope {
+    /// That of a request whose answer has headers.
     pub(crate) fn new(site: Arc<Site>) -> Self {
+        Self::with_cookies(site, true)
+    }
+
+    /// That of a call over a socket: its answer has no headers.
+    pub(crate) fn on_socket(site: Arc<Site>) -> Self {
+        Self::with_cookies(site, false)
+    }
+
+    fn with_cookies(site: Arc<Site>, sets_cookies: bool) -> Self {
         Self(Arc::new(Inner {
             site,
+            sets_cookies,
+            identity: Identity::default(),
             instances: Instances::default(),
             consequences: Mutex::default(),
         }))
@@ -45,6 +63,25 @@ impl Scope {
 
     pub(crate) fn site(&self) -> &Site {
         &self.0.site
+    }
+
+    /// Who the caller is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// Refuses what can't be done without setting a cookie.
+    ///
+    /// # Errors
+    ///
+    /// BAD_REQUEST on a socket.
+    pub(crate) fn needs_cookies(&self) -> Result<()> {
+        if self.0.sets_cookies {
+            return Ok(());
+        }
+        Err(Error::bad_request(
+            "the function sets a cookie, which a socket can't: call it over HTTP",
+        ))
     }
 
     /// The instances that were rendered so far.

@@ -1,7 +1,15 @@
 //! How answers of the API are written.
 
-use super::{body, security};
-use crate::{Code, Error, Result, call::wire::JSON, error::ErrorEnvelope};
+use super::{
+    body::{self, Expected},
+    security,
+};
+use crate::{
+    Code, Error, Result,
+    auth::{Commit, wire},
+    call::wire::JSON,
+    error::ErrorEnvelope,
+};
 use axum::{
     body::Body,
     extract::Request,
@@ -9,6 +17,8 @@ use axum::{
 };
 use leptos_axum::ResponseOptions;
 use std::sync::LazyLock;
+
+const SESSION: HeaderName = HeaderName::from_static(wire::SESSION);
 
 /// What every answer carries, put together once.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
@@ -48,10 +58,14 @@ pub(super) fn failure(
     }
     body.push(b'}');
     let mut response = json(status, body);
-    if error.code() == Code::Unavailable {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let wait = match error.code() {
+        Code::Unavailable => Some(1),
+        Code::TooManyRequests => error.retry_after().map(|wait| wait.as_secs()),
+        _ => None,
+    };
+    if let Some(seconds) = wait {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }
@@ -77,6 +91,17 @@ pub(super) fn extend(
     }
 }
 
+/// Adds what an answer has to say of the caller's session.
+pub(super) fn commit(response: &mut Response<Body>, commit: Commit) {
+    let headers = response.headers_mut();
+    if let Some(cookie) = commit.cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    if let Some(news) = commit.news {
+        headers.insert(SESSION, HeaderValue::from_static(news));
+    }
+}
+
 /// The answer under `/api/mizan` where there is nothing.
 pub(super) async fn unknown_endpoint(request: Request) -> Response<Body> {
     discard(request).await;
@@ -95,5 +120,5 @@ pub(super) async fn method_not_allowed(allowed: &'static str, request: Request) 
 
 async fn discard(request: Request) {
     let (parts, body) = request.into_parts();
-    body::discard(&parts.headers, body).await;
+    body::discard(Expected::of(&parts.headers), body).await;
 }

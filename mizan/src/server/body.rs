@@ -25,7 +25,7 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes> {
     let announced = body.size_hint().lower();
     if usize::try_from(announced).unwrap_or(usize::MAX) > limit {
-        discard(headers, body).await;
+        discard(Expected::of(headers), body).await;
         return Err(too_large(limit));
     }
     let Some(first) = next(&mut body).await? else {
@@ -47,11 +47,29 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
     Ok(read.freeze())
 }
 
+/// Whether a client has begun to send its body: one that asked first (`Expect: 100-continue`) has
+/// not.
+#[derive(Clone, Copy)]
+pub(super) enum Expected {
+    Sent,
+    Asked,
+}
+
+impl Expected {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key(header::EXPECT) {
+            Self::Asked
+        } else {
+            Self::Sent
+        }
+    }
+}
+
 /// Lets a client that is sending a body get to its end, so that it reads the answer.
-pub(super) async fn discard(headers: &HeaderMap, body: Body) {
-    // One that asked first has not begun
-    if !headers.contains_key(header::EXPECT) {
-        drain(body, 0).await;
+pub(super) async fn discard(expected: Expected, body: Body) {
+    match expected {
+        Expected::Sent => drain(body, 0).await,
+        Expected::Asked => {}
     }
 }
 

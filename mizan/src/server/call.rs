@@ -3,9 +3,14 @@
 //! One route for each function, so that axum's router finds it; from there the bytes of the body
 //! go straight to the function and its answer's bytes straight into the response.
 
-use super::{Site, answer, body, flush};
+use super::{
+    Site, answer,
+    body::{self, Expected},
+    flush,
+};
 use crate::{
-    Error, Result,
+    Code, Error, Result,
+    auth::{Commit, bearer},
     call::server::{Encoding, Registration, panicked},
     context::wire::MOUNTED,
     mutation::consequences::Consequences,
@@ -17,7 +22,8 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use leptos::{
     prelude::provide_context,
     reactive::{computed::ScopedFuture, owner::Owner},
@@ -42,42 +48,35 @@ async fn handle(
     // What a form without JavaScript goes back to
     let form = Form::of(function, &parts.headers);
     let mounted = parts.headers.get(MOUNTED).cloned();
-    let options = ResponseOptions::default();
-    let scope = Scope::new(Arc::clone(&site));
-    let owner = owner();
-    let work = async {
-        let encoding = match encoding(&parts.headers, function) {
-            Ok(encoding) => encoding,
-            Err(error) => {
-                body::discard(&parts.headers, body).await;
-                return Err(error);
+    let work = Work::new(Scope::new(Arc::clone(&site)));
+    let received = async {
+        match admit(&site, &work.scope, function, parts).await {
+            Ok((parts, encoding)) => {
+                let body = body::read(&parts.headers, body, site.body_limit).await?;
+                Ok((parts, body, encoding))
             }
-        };
-        let body = body::read(&parts.headers, body, site.body_limit).await?;
-        let (scope, options) = (scope.clone(), options.clone());
-        in_owner(&owner, || {
-            provide_context(scope);
-            provide_context(parts);
-            provide_context(options);
-            (function.dispatch)(body, encoding)
-        })
-        .await
+            Err((error, expected)) => {
+                body::discard(expected, body).await;
+                Err(error)
+            }
+        }
     };
-    // The body's panics are caught where it runs; this is for the types' own serde code
-    let work = AssertUnwindSafe(work).catch_unwind();
-    let result = match tokio::time::timeout(site.request_timeout, work).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
-        Err(_) => Err(Error::unavailable("the request took too long")),
+    let mut result = work.run(function, received).await;
+    let (mut failed, is_form) = (result.is_err(), form.is_some());
+    let consequences = std::mem::take(&mut *work.scope.consequences());
+    let refreshed = match &result {
+        Ok(_) if !is_form => flush::refresh(&work, &consequences, mounted.as_ref()).await,
+        _ => Vec::new(),
     };
-    let (failed, is_form) = (result.is_err(), form.is_some());
-    let consequences = std::mem::take(&mut *scope.consequences());
+    let commit = work.commit(result.as_ref().err()).await;
+    let commit = commit.unwrap_or_else(|error| {
+        failed = true;
+        result = Err(error);
+        Commit::default()
+    });
     let mut response = match (form, result) {
         (Some(form), result) => form.answer(function, result.map(drop)),
-        (None, Ok(text)) => {
-            let refreshed = flush::refresh(&consequences, mounted.as_ref(), &owner, &site).await;
-            complete(text, &consequences, &refreshed)
-        }
+        (None, Ok(text)) => complete(text, &consequences, &refreshed),
         // What a call inside of this one did remains done
         (None, Err(error)) => answer::failure(&error, |text| {
             flush::write(text, &consequences, &Vec::new())
@@ -86,13 +85,83 @@ async fn handle(
     if !consequences.is_empty() {
         flush::announce(response.headers_mut(), &consequences);
     }
-    answer::extend(&mut response, &options, |name| {
+    answer::extend(&mut response, &work.options, |name| {
         // A call that failed goes nowhere, or its error would be seen by nobody
         let goes_somewhere = *name == header::LOCATION || name.as_str() == REDIRECT_HEADER;
         let for_the_router = name.as_str() == REDIRECT_HEADER && is_form;
         !(failed && goes_somewhere || for_the_router)
     });
+    answer::commit(&mut response, commit);
     response
+}
+
+/// Decides on the head of a call, before its body is read. An error comes with whether the body
+/// is on its way.
+async fn admit(
+    site: &Site,
+    scope: &Scope,
+    function: &Registration,
+    parts: Parts,
+) -> std::result::Result<(Parts, Encoding), (Error, Expected)> {
+    let expected = Expected::of(&parts.headers);
+    let admitted = async {
+        let parts = site.cross_site.admit(parts, &site.proxies)?;
+        bearer::present(scope, &parts.headers).await?;
+        let encoding = encoding(&parts.headers, function)?;
+        Ok((parts, encoding))
+    };
+    admitted.await.map_err(|error| (error, expected))
+}
+
+/// A call on its way through the server.
+pub(super) struct Work {
+    pub(super) scope: Scope,
+    pub(super) owner: Owner,
+    pub(super) options: ResponseOptions,
+}
+
+impl Work {
+    pub(super) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            owner: owner(),
+            options: ResponseOptions::default(),
+        }
+    }
+
+    /// Runs a function once its arguments are there, for as long as a request may take.
+    pub(super) async fn run(
+        &self,
+        function: &'static Registration,
+        received: impl Future<Output = Result<(Parts, Bytes, Encoding)>>,
+    ) -> Result<Vec<u8>> {
+        let work = async {
+            let (parts, body, encoding) = received.await?;
+            in_owner(&self.owner, || {
+                provide_context(self.scope.clone());
+                provide_context(parts);
+                provide_context(self.options.clone());
+                (function.dispatch)(body, encoding)
+            })
+            .await
+        };
+        // The body's panics are caught where it runs; this is for the types' own serde code
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let timeout = self.scope.site().request_timeout;
+        match tokio::time::timeout(timeout, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
+            Err(_) => Err(Error::unavailable("the request took too long")),
+        }
+    }
+
+    /// Stores the session, unless the call failed for a reason that is not the caller's.
+    pub(super) async fn commit(&self, error: Option<&Error>) -> Result<Commit> {
+        match error.map(Error::code) {
+            Some(Code::Internal | Code::Unavailable) => Ok(Commit::default()),
+            _ => self.scope.identity().commit(&self.scope).await,
+        }
+    }
 }
 
 /// Ends an answer that has begun with its result.

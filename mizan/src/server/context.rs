@@ -2,10 +2,11 @@
 
 use super::{
     Site, answer,
-    call::{in_owner, owner},
+    call::{Work, in_owner},
 };
 use crate::{
     Error, Result,
+    auth::{Commit, bearer},
     call::server::buffer,
     context::{
         Value,
@@ -18,9 +19,8 @@ use axum::{
     extract::Request,
     routing::{MethodRouter, get},
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use leptos::prelude::provide_context;
-use leptos_axum::ResponseOptions;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -35,31 +35,36 @@ pub(super) fn route(site: &Arc<Site>) -> MethodRouter {
 async fn handle(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
-    let options = ResponseOptions::default();
-    let mut response = match read(site, parts, options.clone()).await {
+    let work = Work::new(Scope::new(site));
+    let mut result = read(&work, parts).await;
+    let commit = work.commit(result.as_ref().err()).await;
+    let commit = commit.unwrap_or_else(|error| {
+        result = Err(error);
+        Commit::default()
+    });
+    let mut response = match result {
         Ok(body) => answer(body, asked.as_ref()),
         Err(error) => answer::error(&error),
     };
-    answer::extend(&mut response, &options, |name| *name == header::SET_COOKIE);
+    answer::extend(&mut response, &work.options, |name| {
+        *name == header::SET_COOKIE
+    });
+    answer::commit(&mut response, commit);
     response
 }
 
-async fn read(
-    site: Arc<Site>,
-    parts: http::request::Parts,
-    options: ResponseOptions,
-) -> Result<Vec<u8>> {
+async fn read(work: &Work, parts: Parts) -> Result<Vec<u8>> {
+    let site = work.scope.site();
+    bearer::present(&work.scope, &parts.headers).await?;
     // The last segment as it is: no name of a context has a letter that would be escaped
     let context = parts.uri.path().rsplit('/').next().unwrap_or_default();
     let entry = site.contexts.get(context);
     let entry = entry.ok_or_else(|| Error::not_found("there is no such context"))?;
     let instance = Instance::read(entry.context, values(parts.uri.query())?)?;
-    let scope = Scope::new(Arc::clone(&site));
-    let owner = owner();
-    let outcomes = in_owner(&owner, || {
-        provide_context(scope);
+    let outcomes = in_owner(&work.owner, || {
+        provide_context(work.scope.clone());
         provide_context(parts);
-        provide_context(options);
+        provide_context(work.options.clone());
         run_all(&entry.members, &instance, site.request_timeout)
     });
     let mut text = buffer();

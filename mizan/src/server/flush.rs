@@ -6,7 +6,10 @@
 //! parameters that don't exist, and no more than [`MOST_REFRESHED`] instances are run again. What
 //! is not refreshed was invalidated all the same, and the browser fetches it.
 
-use super::{Site, call::in_owner};
+use super::{
+    Site,
+    call::{Work, in_owner},
+};
 use crate::{
     Result,
     context::{
@@ -18,7 +21,6 @@ use crate::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures::future::join_all;
-use leptos::reactive::owner::Owner;
 use sfv::{BareItem, List, ListEntry, Parser};
 use std::{collections::HashSet, time::Duration};
 
@@ -37,27 +39,29 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Instances with their new data.
 pub(super) type Refreshed = Vec<(Instance, Outcomes)>;
 
-/// Runs again what the browser shows and the call made stale.
+/// Runs again what the browser shows and the call made stale: everything, where the caller has
+/// signed in or out.
 pub(super) async fn refresh(
+    work: &Work,
     consequences: &Consequences,
     mounted: Option<&HeaderValue>,
-    owner: &Owner,
-    site: &Site,
 ) -> Refreshed {
-    if consequences.stale.is_empty() {
+    let all = work.scope.identity().has_changed();
+    if consequences.stale.is_empty() && !all {
         return Vec::new();
     }
     let Some(mounted) = mounted else {
         return Vec::new();
     };
+    let site = work.scope.site();
     let stale = |instance: &Instance| {
         let mut stale = consequences.stale.iter();
-        stale.any(|stale| stale.concerns(instance))
+        all || stale.any(|stale| stale.concerns(instance))
     };
     let instances = instances(mounted, site).filter(stale).take(MOST_REFRESHED);
     let timeout = site.request_timeout.min(LONGEST_WAIT);
     let runs = instances.map(|instance| {
-        in_owner(owner, || async move {
+        in_owner(&work.owner, || async move {
             let members = site
                 .contexts
                 .get(instance.context)

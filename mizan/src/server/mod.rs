@@ -7,6 +7,10 @@
 //! | what a call made stale, and its new data | `flush` |
 //! | pages | `page` |
 //! | files of the site folder | `asset` |
+//! | whose session it is, `GET /api/mizan/session`; new tokens, `POST /api/mizan/token` | `session` |
+//! | the socket, `GET /api/mizan/ws` | `socket` |
+//! | requests from other sites | `cross_site` |
+//! | the word of reverse proxies | `proxies` |
 //! | headers that every answer carries | `security` |
 //! | bodies, their limit and the draining of the rest | `body` |
 //! | listening, draining and stopping | `serve` |
@@ -16,22 +20,35 @@ mod asset;
 mod body;
 mod call;
 mod context;
+pub(crate) mod cross_site;
 mod flush;
 mod page;
+pub(crate) mod proxies;
 mod security;
 mod serve;
+mod session;
+mod socket;
 
 pub use crate::registry::RegistryError;
 pub use security::ContentSecurityPolicy;
 pub use serve::{Serve, serve};
 
-use crate::{call::wire::PREFIX, context::server::Contexts, registry::Registry, request::StateMap};
+use self::{cross_site::CrossSite, proxies::Proxies};
+use crate::{
+    Rate,
+    auth::{AuthnBackend, Backend, bearer::Bearer, Guard, Sessions, User, Users},
+    call::{server::Registration, wire::PREFIX},
+    context::server::Contexts,
+    limit::Limits,
+    registry::Registry,
+    request::StateMap,
+};
 use axum::{Router, routing::get};
 use leptos::{
     IntoView,
     config::{Env, LeptosOptions},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Builds the server of an application.
 ///
@@ -64,6 +81,9 @@ use std::{sync::Arc, time::Duration};
 #[must_use = "the builder does nothing until `router` or `api` is called"]
 pub struct Mizan {
     site: Site,
+    rate: Option<Rate>,
+    trusted_origins: Vec<String>,
+    trusted_proxies: Vec<String>,
 }
 
 /// What every handler of one server shares.
@@ -74,6 +94,13 @@ pub(crate) struct Site {
     pub(crate) request_timeout: Duration,
     pub(crate) content_security_policy: ContentSecurityPolicy,
     pub(crate) contexts: Contexts,
+    pub(crate) functions: HashMap<&'static str, &'static Registration>,
+    pub(crate) sessions: Sessions,
+    pub(crate) users: Option<Box<dyn Users>>,
+    pub(crate) bearer: Option<Box<dyn Bearer>>,
+    pub(crate) limits: Limits,
+    pub(crate) proxies: Proxies,
+    pub(crate) cross_site: CrossSite,
 }
 
 impl Mizan {
@@ -87,7 +114,17 @@ impl Mizan {
                 request_timeout: Duration::from_secs(30),
                 content_security_policy: ContentSecurityPolicy::default(),
                 contexts: Contexts::default(),
+                functions: HashMap::new(),
+                sessions: Sessions::default(),
+                users: None,
+                bearer: None,
+                limits: Limits::default(),
+                proxies: Proxies::default(),
+                cross_site: CrossSite::default(),
             },
+            rate: None,
+            trusted_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 
@@ -96,6 +133,49 @@ impl Mizan {
     /// One value for each type; a later one replaces an earlier.
     pub fn provide<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.site.state.insert(value);
+        self
+    }
+
+    /// Sets where users come from. Without it everybody is anonymous, and guarded functions refuse
+    /// them all.
+    ///
+    /// The guide's page on identity has an example.
+    pub fn users<B>(mut self, backend: B) -> Self
+    where
+        B: AuthnBackend<User: User> + 'static,
+    {
+        self.site.users = Some(Box::new(Backend(backend)));
+        self
+    }
+
+    /// Sets where sessions are kept: a [`Sessions`], or a store of tower-sessions. In the memory
+    /// of this process by default.
+    pub fn sessions(mut self, sessions: impl Into<Sessions>) -> Self {
+        self.site.sessions = sessions.into();
+        self
+    }
+
+    /// Sets how often one caller may call a function that has no `rate` of its own; without limit
+    /// by default.
+    ///
+    /// It counts for each function, and each user or address. Behind a reverse proxy name that
+    /// with [`trusted_proxies`](Self::trusted_proxies) first: all visitors come from its address.
+    pub fn rate_limit(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Names origins (`https://app.example.com`) whose pages may make requests with effects, as
+    /// the site's own may. None by default: such requests are refused.
+    pub fn trusted_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.trusted_origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Names the reverse proxies in front of the server, by address or network (`10.0.0.0/8`): what
+    /// they say in `X-Forwarded-For` and `X-Forwarded-Host` is believed. None by default.
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.trusted_proxies.extend(proxies.into_iter().map(Into::into));
         self
     }
 
@@ -186,6 +266,7 @@ impl Mizan {
                  set LEPTOS_ENV=PROD where others can reach the server"
             );
         }
+        self.configure(&registry)?;
         self.site.contexts = Contexts::new(registry.contexts, registry.members);
         let site = Arc::new(self.site);
         let mut router = Router::new();
@@ -199,6 +280,9 @@ impl Mizan {
                 get(serve::health)
                     .fallback(|request| answer::method_not_allowed("GET, HEAD", request)),
             )
+            .route(&format!("{PREFIX}/session"), session::route(&site))
+            .route(&format!("{PREFIX}/token"), session::token_route(&site))
+            .route(&format!("{PREFIX}/ws"), socket::route(&site))
             .route(PREFIX, axum::routing::any(answer::unknown_endpoint))
             .route(
                 &format!("{PREFIX}/"),
@@ -209,5 +293,44 @@ impl Mizan {
                 axum::routing::any(answer::unknown_endpoint),
             );
         Ok((router, site))
+    }
+
+    /// Takes what the settings and the functions say together.
+    fn configure(&mut self, registry: &Registry) -> Result<(), RegistryError> {
+        let site = &mut self.site;
+        let mut mistakes = Vec::new();
+        let proxies = self.trusted_proxies.iter().map(String::as_str);
+        match Proxies::parse(proxies) {
+            Ok(proxies) => site.proxies = proxies,
+            Err(mistake) => mistakes.push(mistake),
+        }
+        match CrossSite::new(&self.trusted_origins) {
+            Ok(cross_site) => site.cross_site = cross_site,
+            Err(mistake) => mistakes.push(mistake),
+        }
+        let users = site.users.as_ref().map(|users| users.user_type());
+        for function in &registry.functions {
+            let (name, location) = (function.name, function.location);
+            match (users, (function.user_type)()) {
+                (Some(users), Some(checked)) if users.id != checked.id => mistakes.push(format!(
+                    "the check of `{name}` is for users of type `{}`, those of the server are \
+                     `{}` ({location})",
+                    checked.name, users.name
+                )),
+                (None, _) if function.guard != Guard::None => tracing::warn!(
+                    function = name,
+                    at = %location,
+                    "nobody gets through its guard: the server has no users"
+                ),
+                _ => {}
+            }
+        }
+        RegistryError::unless_empty(mistakes)?;
+        let rates = registry.functions.iter();
+        let rates = rates.filter_map(|function| Some((function.name, function.rate?)));
+        site.limits = Limits::new(rates, self.rate);
+        let functions = registry.functions.iter();
+        site.functions = functions.map(|function| (function.name, *function)).collect();
+        Ok(())
     }
 }

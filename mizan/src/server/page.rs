@@ -3,14 +3,15 @@
 use super::{
     RegistryError, Site, answer,
     asset::Assets,
+    body::{self, Expected},
     security::{self, Compiled},
 };
-use crate::{call::server::panic_text, context, request::Scope};
+use crate::{Error, call::server::panic_text, context, request::Scope};
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::IntoResponse,
 };
@@ -18,7 +19,7 @@ use futures::FutureExt;
 use leptos::{
     IntoView,
     config::{Env, LeptosOptions},
-    prelude::{provide_context, use_context},
+    prelude::{provide_context, use_context, with_context},
 };
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use leptos_router::SsrMode;
@@ -95,18 +96,67 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
         {
             options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
-        let scope = Scope::new(Arc::clone(&site));
+        // Where Leptos asks the application for its routes there is no request
+        let of_request = with_context(|parts: &Parts| parts.extensions.get::<Scope>().cloned());
+        let scope = of_request.flatten();
+        let scope = scope.unwrap_or_else(|| Scope::new(Arc::clone(&site)));
         provide_context(scope.clone());
         context::server::start_global(&scope, &site);
     }
 }
 
-/// What every page and file goes through: a bound on the time until its first byte and from one
-/// piece to the next, a panic that ends one answer and not the connection, and the headers that
-/// they share.
+/// What every page and file goes through: no effects for other sites, a bound on the time until
+/// its first byte and from one piece to the next, a panic that ends one answer and not the
+/// connection, the session, and the headers that they share.
 async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
+    let mut response = match admit(&site, request).await {
+        Ok((request, scope)) => {
+            let mut response = render(&site, request, next).await;
+            if !response.status().is_server_error() {
+                match scope.identity().commit(&scope).await {
+                    Ok(commit) => answer::commit(&mut response, commit),
+                    Err(_) => {
+                        response = failure(
+                            StatusCode::SERVICE_UNAVAILABLE,
+                            "Sessions are out of order at the moment. Try again later.",
+                        );
+                    }
+                }
+            }
+            response
+        }
+        Err(error) => answer::error(&error),
+    };
+    let headers = response.headers_mut();
+    security::protect(headers);
+    // What was rendered for one visitor is nobody else's
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+    response
+}
+
+/// Decides on a request for a page, or for one of Leptos's own server functions, and prepares what
+/// belongs to it.
+async fn admit(site: &Arc<Site>, request: Request) -> Result<(Request, Scope), Error> {
+    let (parts, body) = request.into_parts();
+    let expected = Expected::of(&parts.headers);
+    match site.cross_site.admit(parts, &site.proxies) {
+        Ok(mut parts) => {
+            let scope = Scope::new(Arc::clone(site));
+            parts.extensions.insert(scope.clone());
+            Ok((Request::from_parts(parts, body), scope))
+        }
+        Err(error) => {
+            body::discard(expected, body).await;
+            Err(error)
+        }
+    }
+}
+
+async fn render(site: &Site, request: Request, next: Next) -> Response<Body> {
     let work = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match tokio::time::timeout(site.request_timeout, work).await {
+    match tokio::time::timeout(site.request_timeout, work).await {
         // Nor may a piece of a streamed page take longer
         Ok(Ok(response)) => {
             response.map(|body| Body::new(TimeoutBody::new(site.request_timeout, body)))
@@ -123,14 +173,7 @@ async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) ->
             StatusCode::SERVICE_UNAVAILABLE,
             "The page took too long. Try again later.",
         ),
-    };
-    let headers = response.headers_mut();
-    security::protect(headers);
-    // What was rendered for one visitor is nobody else's
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("private, no-cache"));
-    response
+    }
 }
 
 /// What is said where the application itself can't.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    browser::{self, Request, Timer, Wake},
+    browser::{self, Request, Response, Timer, Wake},
     call::wire::PREFIX,
     context::{Context, ContextOptions, Value, key_of},
 };
@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use std::{
     any::Any,
     sync::{Arc, Mutex, Weak},
+    time::Duration,
 };
 
 /// A context with values for its parameters.
@@ -315,7 +316,7 @@ impl Instance {
     /// Fetches the bundle, abandoning a request that is under way: its answer may be from before
     /// whatever made this necessary.
     pub(super) fn fetch(self: &Arc<Self>) {
-        let (work, abort) = abortable(browser::send(Request::get(self.url())));
+        let (work, abort) = abortable(persist(self.url()));
         let touched = self.now();
         let earlier = {
             let mut state = lock(&self.state);
@@ -331,8 +332,11 @@ impl Instance {
             // Aborted: a later fetch has taken over, or nobody waits
             let Ok(answer) = work.await else { return };
             lock(&instance.state).request = None;
+            if let (Ok(answer), Some(store)) = (&answer, instance.store.upgrade()) {
+                store.heard(answer.session);
+            }
             let answer = answer
-                .and_then(browser::Response::success)
+                .and_then(Response::success)
                 .and_then(|text| Bundle::read(&text).map_err(browser::foreign));
             match answer {
                 Ok(bundle) => instance.receive(bundle),
@@ -428,6 +432,34 @@ impl Instance {
             separator = '&';
         }
         url
+    }
+}
+
+/// How often a read that was lost is tried again.
+const RETRIES: i32 = 3;
+
+/// The longest wait before the first of them; the next may be twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest that the server can ask a page to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Sends a read, again where it was lost on the way, or where the server wants to be asked later.
+/// Reading has no effects, so it can be done twice.
+async fn persist(url: String) -> Result<Response> {
+    let mut attempt = 0;
+    loop {
+        let answer = browser::send(Request::get(url.clone())).await;
+        let wait = match &answer {
+            _ if attempt == RETRIES => None,
+            Ok(response) => response.wait().map(|wait| wait.min(LONGEST_WAIT)),
+            Err(_) => Some(Duration::ZERO),
+        };
+        let Some(least) = wait else { return answer };
+        // Between half of it and all (AWS's "equal jitter")
+        let backoff = FIRST_WAIT.mul_f64(2_f64.powi(attempt) * (0.5 + browser::jitter() / 2.0));
+        browser::sleep(least.max(backoff)).await;
+        attempt += 1;
     }
 }
 

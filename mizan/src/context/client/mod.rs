@@ -7,6 +7,7 @@
 //! | `slot` | the value of one member, which all queries of the member share |
 //! | `handle` | a provider's instance, which may become another one |
 //! | `bundle` | answers, still in JSON |
+//! | `session` | whether the visitor is still who they were |
 //!
 //! What the server put into the page is taken from there; the rest is fetched, one request for all
 //! members of an instance.
@@ -15,6 +16,7 @@ mod bundle;
 mod handle;
 mod instance;
 mod page;
+mod session;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,8 @@ pub(crate) use crate::browser::complain;
 pub(crate) use {
     bundle::{Bundle, Target},
     handle::{Handle, Source},
-    page::{Merge, Page, Refreshed},
+    page::{Answered, Merge, Page, Refreshed},
+    session::SessionSignal,
     slot::Overlay,
 };
 

@@ -5,13 +5,13 @@ use super::{
     lock,
 };
 use crate::{
-    browser,
+    browser::{self, Session},
     context::{Context, wire::LONGEST_MOUNTED},
     json::Entries,
 };
 use leptos::{
-    prelude::{provide_context, use_context},
-    reactive::owner::Owner,
+    prelude::{GetUntracked, Set, provide_context, use_context},
+    reactive::{owner::Owner, signal::ArcRwSignal},
 };
 use serde_json::value::RawValue;
 use std::{
@@ -43,6 +43,8 @@ pub(crate) struct Store {
     /// What the server put into the page and nobody has asked for yet, and when it was read.
     rendered: Mutex<Vec<(Target, Bundle)>>,
     rendered_at: f64,
+    /// Whether the server has said that the visitor's session is over.
+    expired: ArcRwSignal<bool>,
     /// Counts what happens to data.
     clock: AtomicU64,
 }
@@ -73,6 +75,7 @@ impl Page {
             parameters: Mutex::default(),
             rendered: Mutex::new(rendered()),
             rendered_at: browser::now(),
+            expired: ArcRwSignal::new(false),
             clock: AtomicU64::new(0),
         }));
         LATEST.set(Arc::downgrade(&page.0));
@@ -88,8 +91,15 @@ impl Page {
         root.with(|| provide_context(self.clone()));
     }
 
-    /// Refetches what has grown old while nobody looked.
+    /// Refetches what has grown old while nobody looked, and everything when another tab says that
+    /// the visitor has signed in or out.
     fn watch(&self) {
+        let store = Arc::downgrade(&self.0);
+        browser::on_announcement(move || {
+            if let Some(store) = store.upgrade() {
+                Self(store).become_somebody_else(&[]);
+            }
+        });
         let store = Arc::downgrade(&self.0);
         browser::on_wake(move |why| {
             let instances = store.upgrade().map(|store| store.all());
@@ -147,7 +157,11 @@ impl Page {
             context: context.to_owned(),
             parameters: parameters.collect(),
         };
-        self.apply(Vec::new(), Vec::new(), &[target], self.now());
+        let answered = Answered {
+            stale: vec![target],
+            ..Answered::default()
+        };
+        self.apply(answered, self.now());
     }
 
     /// Takes what an answer said of contexts; its call was sent at `since`.
@@ -155,15 +169,15 @@ impl Page {
     /// Answers may come in another order than the server gave them. Where something else has
     /// happened to an instance's data since the call was sent, which of the two is newer can't be
     /// known: then the data is fetched.
-    pub(crate) fn apply(
-        &self,
-        merges: Vec<Merge>,
-        refreshed: Vec<Refreshed>,
-        stale: &[Target],
-        since: u64,
-    ) {
+    pub(crate) fn apply(&self, answered: Answered, since: u64) {
+        let Answered {
+            session,
+            merges,
+            refreshed,
+            stale,
+        } = answered;
         self.0
-            .forget(merges.iter().map(|merge| &merge.target).chain(stale));
+            .forget(merges.iter().map(|merge| &merge.target).chain(&stale));
         let merges: Vec<_> = merges
             .into_iter()
             .filter_map(|merge| Some((self.0.known(&merge.target, since)?, merge)))
@@ -181,6 +195,7 @@ impl Page {
                     .all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
             })
             .collect();
+        let fresh: Vec<_> = refreshed.iter().map(|((fresh, _), _)| Arc::clone(fresh)).collect();
         for ((instance, trusted), merge) in merges {
             if trusted {
                 instance.merge(&merge.member, merge.value);
@@ -198,7 +213,39 @@ impl Page {
         for instance in stale {
             instance.invalidate();
         }
+        if session == Session::Changed {
+            browser::announce();
+            let refreshed: Vec<_> = fresh.iter().map(|instance| &**instance).collect();
+            self.become_somebody_else(&refreshed);
+        } else {
+            self.0.heard(session);
+        }
     }
+
+    /// Whether the server has said that the visitor's session is over.
+    pub(super) fn expired(&self) -> ArcRwSignal<bool> {
+        self.0.expired.clone()
+    }
+
+    /// Forgets what was answered to whom the visitor was before, but for what is of now already.
+    fn become_somebody_else(&self, of_now: &[&Instance]) {
+        lock(&self.0.rendered).clear();
+        for instance in self.0.all() {
+            if of_now.iter().all(|fresh| !std::ptr::eq(*fresh, &*instance)) {
+                instance.invalidate();
+            }
+        }
+        self.0.heard(Session::Changed);
+    }
+}
+
+/// What the answer to a call says beside its result.
+#[derive(Default)]
+pub(crate) struct Answered {
+    pub(crate) session: Session,
+    pub(crate) merges: Vec<Merge>,
+    pub(crate) refreshed: Vec<Refreshed>,
+    pub(crate) stale: Vec<Target>,
 }
 
 /// A member's new value, in the answer to a call.
@@ -221,6 +268,18 @@ impl std::fmt::Debug for Page {
 }
 
 impl Store {
+    /// Takes what an answer says of the session.
+    pub(super) fn heard(&self, session: Session) {
+        let expired = match session {
+            Session::Same => return,
+            Session::Changed => false,
+            Session::Expired => true,
+        };
+        if self.expired.get_untracked() != expired {
+            self.expired.set(expired);
+        }
+    }
+
     pub(super) fn tick(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -31,5 +31,19 @@ pub(crate) fn complain(message: &str) {
     tracing::error!("{message}");
 }
 
+/// What is known of the session beside the page: nothing, while it is rendered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionSignal;
+
+impl SessionSignal {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    pub(crate) fn expired(self) -> bool {
+        false
+    }
+}
+
 /// A page is rendered with what its request finds: nothing is fetched ahead.
 pub(crate) fn prefetch<C: super::Context>(_: &C) {}

@@ -1,0 +1,52 @@
+//! The bearer token of a request, where the server takes any: [`token`](super::token) is one of
+//! the crate's features.
+
+use super::user::{Principal, Users};
+use crate::{Error, Result, request::Scope, server::Site};
+use futures::future::BoxFuture;
+use http::{HeaderMap, header};
+
+/// What takes tokens.
+pub(crate) trait Bearer: Send + Sync {
+    /// Whose a token is; `None` where it is nobody's, any more or at all.
+    fn verify<'a>(
+        &'a self,
+        token: &'a str,
+        users: &'a dyn Users,
+    ) -> BoxFuture<'a, Result<Option<Principal>>>;
+
+    /// Gives a new pair of tokens for the refresh token in a body.
+    fn refresh<'a>(&'a self, body: &'a [u8], site: &'a Site) -> BoxFuture<'a, Result<Vec<u8>>>;
+}
+
+/// Takes the token that a request presents for what its caller says of themselves. No session
+/// counts beside it: a caller that presents a token means it.
+///
+/// Only the header is looked at (RFC 6750, section 2.1): what stands in a URL ends up in logs.
+///
+/// # Errors
+///
+/// UNAUTHORIZED where the token is none of ours, has expired or was revoked.
+pub(crate) async fn present(scope: &Scope, headers: &HeaderMap) -> Result<()> {
+    let (Some(bearer), Some(users)) = (&scope.site().bearer, &scope.site().users) else {
+        return Ok(());
+    };
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(line) = lines.next() else {
+        return Ok(());
+    };
+    let invalid = || Error::unauthorized("the token is not valid");
+    let line = line.to_str().map_err(|_| invalid())?;
+    let (scheme, token) = line.split_once(' ').unwrap_or((line, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        // Somebody else's: a proxy in front that asks for a password
+        return Ok(());
+    }
+    if lines.next().is_some() {
+        return Err(invalid());
+    }
+    let principal = bearer.verify(token.trim(), &**users).await?;
+    let principal = principal.ok_or_else(invalid)?;
+    scope.identity().is_known_by_token(principal).await;
+    Ok(())
+}

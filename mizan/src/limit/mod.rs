@@ -1,0 +1,145 @@
+//! How often a function may be called: `rate = ".."`, and the default for those without.
+//!
+//! Each function counts for each caller: for a user by their id, for everybody else by their
+//! address. Every run counts, also one during server rendering or out of another function, as
+//! guards hold there. A function's rate is its own, whatever it is called through.
+//!
+//! The algorithm is GCRA, the engine governor's (tower_governor's as well, which limits whole
+//! routes by address; who calls is known inside a function only): `10/min` lets ten calls through
+//! at once, and then one every six seconds.
+
+mod caller;
+mod rate;
+
+pub use rate::Rate;
+
+use crate::{Error, Result, request::Scope};
+use caller::Caller;
+use governor::{
+    DefaultKeyedRateLimiter, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+/// Counts a run of a function.
+///
+/// # Errors
+///
+/// TOO_MANY_REQUESTS over the limit.
+pub(crate) async fn count(function: &'static str) -> Result<()> {
+    let Some(scope) = Scope::current() else {
+        return Ok(());
+    };
+    match scope.site().limits.of(function) {
+        Some(limiter) => limiter.count(function, Caller::current(&scope).await?),
+        None => Ok(()),
+    }
+}
+
+/// The limits of a server.
+#[derive(Default)]
+pub(crate) struct Limits {
+    functions: HashMap<&'static str, Limiter>,
+    default: Option<Limiter>,
+}
+
+impl Limits {
+    pub(crate) fn new(
+        functions: impl Iterator<Item = (&'static str, Rate)>,
+        default: Option<Rate>,
+    ) -> Self {
+        Self {
+            functions: functions
+                .map(|(name, rate)| (name, Limiter::new(rate)))
+                .collect(),
+            default: default.map(Limiter::new),
+        }
+    }
+
+    fn of(&self, function: &str) -> Option<&Limiter> {
+        if self.functions.is_empty() {
+            return self.default.as_ref();
+        }
+        self.functions.get(function).or(self.default.as_ref())
+    }
+}
+
+/// After how many runs what no longer counts is forgotten.
+const SWEEP: usize = 1024;
+
+/// How many callers are told apart; beyond that, neighbours share.
+const MOST_CALLERS: usize = 100_000;
+
+/// What is counted: a function, and its caller.
+type Key = (&'static str, Caller);
+
+struct Limiter {
+    counts: DefaultKeyedRateLimiter<Key>,
+    runs: AtomicUsize,
+}
+
+impl Limiter {
+    fn new(rate: Rate) -> Self {
+        Self {
+            counts: RateLimiter::keyed(rate.quota()),
+            runs: AtomicUsize::new(0),
+        }
+    }
+
+    fn count(&self, function: &'static str, caller: Caller) -> Result<()> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        if run % SWEEP == SWEEP - 1 {
+            self.counts.retain_recent();
+        }
+        let caller = if self.counts.len() < MOST_CALLERS {
+            caller
+        } else {
+            caller.neighbourhood()
+        };
+        self.counts.check_key(&(function, caller)).map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            Error::rate_limited(Duration::from_secs(seconds.max(1)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv6Addr};
+
+    fn from(subnet: u64) -> Caller {
+        let address = Ipv6Addr::from_bits(u128::from(subnet) << 64);
+        Caller::of(IpAddr::V6(address))
+    }
+
+    #[test]
+    fn a_burst_then_one_at_a_time() {
+        let limiter = Limiter::new(Rate::per_minute(3));
+        for _ in 0..3 {
+            limiter.count("f", from(1)).unwrap();
+        }
+        let error = limiter.count("f", from(1)).unwrap_err();
+        assert_eq!(error.code(), crate::Code::TooManyRequests);
+        let wait = error.retry_after().unwrap();
+        assert!((19..=20).contains(&wait.as_secs()), "{wait:?}");
+        // Another caller, another function
+        limiter.count("f", from(2)).unwrap();
+        limiter.count("g", from(1)).unwrap();
+    }
+
+    #[test]
+    fn a_flood_of_addresses_takes_bounded_memory() {
+        let limiter = Limiter::new(Rate::per_day(1));
+        for subnet in 0..1_000_000_u64 {
+            // All below one /32, as an attacker has them
+            let _ = limiter.count("f", from(subnet));
+        }
+        assert!(limiter.counts.len() <= MOST_CALLERS + 1, "{}", limiter.counts.len());
+    }
+}
