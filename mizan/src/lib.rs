@@ -57,14 +57,6 @@ extern crate self as mizan;
 
 #[cfg(feature = "ssr")]
 pub use cookie;
-pub use {
-    call::Call,
-    context::{Global, GlobalContext, Query, prefetch, use_context_global},
-    error::{Code, Error, Result},
-    mizan_macros::{client, context},
-    mount::mount,
-    mutation::Mutation,
-};
 #[cfg(feature = "ssr")]
 #[doc(inline)]
 pub use {
@@ -73,6 +65,14 @@ pub use {
     mutation::consequences::{invalidate, invalidate_all},
     request::{Cookies, cookies, redirect, state},
     server::{Mizan, serve},
+};
+pub use {
+    call::Call,
+    context::{Global, GlobalContext, Query, prefetch, use_context_global},
+    error::{Code, Error, Result},
+    mizan_macros::{client, context},
+    mount::mount,
+    mutation::Mutation,
 };
 
 pub mod auth;

@@ -210,7 +210,7 @@ fn admission(function: &Function) -> TokenStream {
 fn check(path: &syn::Path) -> TokenStream {
     quote_spanned! { path.span()=>
         fn user_type() -> ::core::option::Option<::mizan::__private::UserType> {
-            ::core::option::Option::Some(::mizan::__private::user_type(#path))
+            ::core::option::Option::Some(::mizan::__private::user_type::<_, Self>(#path))
         }
 
         async fn admit(&self) -> ::core::result::Result<(), ::mizan::__private::Error> {

@@ -143,8 +143,7 @@ fn auth(entry: &Entry, errors: &mut Errors) -> Option<Guard> {
 
 /// `"10/min"`.
 fn rate(entry: &Entry, errors: &mut Errors) -> Option<Rate> {
-    const EXPECTED: &str =
-        "a number of times in a second, minute, hour or day, as in `\"10/min\"`";
+    const EXPECTED: &str = "a number of times in a second, minute, hour or day, as in `\"10/min\"`";
     let text = entry.value::<LitStr>(EXPECTED, errors)?;
     let value = text.value();
     let read = value.split_once('/').and_then(|(times, period)| {

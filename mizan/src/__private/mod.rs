@@ -15,13 +15,13 @@ pub use server_fn::{
 #[cfg(feature = "ssr")]
 pub use {
     crate::{
-        auth::{Guard, GuardContext, admit, user_type, UserType},
+        auth::{Guard, GuardContext, UserType, admit, user_type},
         call::server::{Body, Registration as FunctionRegistration},
         context::server::{
             ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerMember, Values,
         },
-        mutation::consequences::{Argument, ArgumentType, Effect, same_type},
         limit::Rate,
+        mutation::consequences::{Argument, ArgumentType, Effect, same_type},
         registry::Location,
     },
     inventory,

@@ -1,12 +1,16 @@
 //! The bearer token of a request, where the server takes any: [`token`](super::token) is one of
 //! the crate's features.
 
-use super::user::{Principal, Users};
+use super::{
+    user::{Principal, Users},
+    wire::TokenPair,
+};
 use crate::{Error, Result, request::Scope, server::Site};
 use futures::future::BoxFuture;
 use http::{HeaderMap, header};
 
-/// What takes tokens.
+/// What takes tokens, and gives them.
+#[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "nothing does"))]
 pub(crate) trait Bearer: Send + Sync {
     /// Whose a token is; `None` where it is nobody's, any more or at all.
     fn verify<'a>(
@@ -15,8 +19,22 @@ pub(crate) trait Bearer: Send + Sync {
         users: &'a dyn Users,
     ) -> BoxFuture<'a, Result<Option<Principal>>>;
 
-    /// Gives a new pair of tokens for the refresh token in a body.
-    fn refresh<'a>(&'a self, body: &'a [u8], site: &'a Site) -> BoxFuture<'a, Result<Vec<u8>>>;
+    /// Makes tokens for a user.
+    fn issue<'a>(
+        &'a self,
+        principal: Principal,
+        site: &'a Site,
+    ) -> BoxFuture<'a, Result<TokenPair>>;
+
+    /// Makes tokens for a refresh token; `None` where that is nobody's, any more or at all.
+    fn refresh<'a>(
+        &'a self,
+        token: &'a str,
+        site: &'a Site,
+    ) -> BoxFuture<'a, Result<Option<TokenPair>>>;
+
+    /// Ends a refresh token.
+    fn revoke<'a>(&'a self, token: &'a str, site: &'a Site) -> BoxFuture<'a, Result<()>>;
 }
 
 /// Takes the token that a request presents for what its caller says of themselves. No session

@@ -33,14 +33,11 @@ pub mod token;
 #[cfg(feature = "ssr")]
 mod user;
 
-pub use status::{SessionStatus, use_session};
-
-#[cfg(feature = "ssr")]
-#[doc(hidden)]
 pub use {
-    guard::{admit, user_type},
-    user::UserType,
+    status::{SessionStatus, use_session},
+    wire::TokenPair,
 };
+
 #[cfg(feature = "ssr")]
 pub use {
     axum_login::{AuthUser, AuthnBackend},
@@ -50,6 +47,12 @@ pub use {
     store::{ConnectError, Sessions},
     tower_sessions::{Session, SessionStore},
     user::User,
+};
+#[cfg(feature = "ssr")]
+#[doc(hidden)]
+pub use {
+    guard::{admit, user_type},
+    user::UserType,
 };
 #[cfg(feature = "ssr")]
 pub(crate) use {

@@ -70,8 +70,10 @@ impl Cookie {
     pub(super) fn of(self, id: Id, session: &Session) -> HeaderValue {
         let age = match session.expiry() {
             Some(Expiry::OnSessionEnd) => None,
-            _ => Some(Duration::seconds(session.expiry_age().whole_seconds())),
+            Some(Expiry::OnInactivity(time)) => Some(time),
+            Some(Expiry::AtDateTime(_)) | None => Some(session.expiry_age()),
         };
+        let age = age.map(|age| Duration::seconds(age.whole_seconds()));
         self.write(id.to_string(), age)
     }
 

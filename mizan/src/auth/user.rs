@@ -125,9 +125,16 @@ impl Principal {
         self.0.public()
     }
 
-    /// What tokens are bound to: roles, permissions and `session_auth_hash`.
+    /// What access tokens are bound to: roles, permissions and `session_auth_hash`.
+    #[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "tokens need it"))]
     pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
         self.0.fingerprint()
+    }
+
+    /// What refresh tokens are bound to: the id and `session_auth_hash`.
+    #[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "tokens need it"))]
+    pub(super) fn auth_hash(&self) -> Vec<u8> {
+        self.0.auth_hash()
     }
 }
 
@@ -138,6 +145,7 @@ trait Account: Any + Send + Sync {
     fn is_superuser(&self) -> bool;
     fn public(&self) -> Result<Box<RawValue>>;
     fn fingerprint(&self) -> Result<Vec<u8>>;
+    fn auth_hash(&self) -> Vec<u8>;
 }
 
 impl<U: User> Account for U {
@@ -169,9 +177,14 @@ impl<U: User> Account for U {
             secret,
         ))?)
     }
+
+    fn auth_hash(&self) -> Vec<u8> {
+        self.session_auth_hash().to_vec()
+    }
 }
 
 /// Where users come from: the application's backend, without its types.
+#[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "tokens need it"))]
 pub(crate) trait Users: Any + Send + Sync {
     /// The user that a session belongs to. One whose `session_auth_hash` has changed since they
     /// signed in loses the session.
@@ -244,7 +257,9 @@ where
     fn user(user: &dyn Any) -> Result<&B::User> {
         user.downcast_ref().ok_or_else(|| {
             let name = type_name::<B::User>();
-            Error::internal(format!("the users of this server are `{name}`, not this one"))
+            Error::internal(format!(
+                "the users of this server are `{name}`, not this one"
+            ))
         })
     }
 

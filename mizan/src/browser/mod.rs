@@ -34,7 +34,9 @@ pub(crate) enum Wake {
 /// Waits.
 pub(crate) async fn sleep(time: Duration) {
     let (over, is_over) = oneshot::channel();
-    let _timer = Timer::new(time, move || drop(over.send(())));
+    let _timer = Timer::new(time, move || {
+        let _ = over.send(());
+    });
     // Held until then, so it is never dropped before
     let _: Result<(), _> = is_over.await;
 }

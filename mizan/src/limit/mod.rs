@@ -140,6 +140,10 @@ mod tests {
             // All below one /32, as an attacker has them
             let _ = limiter.count("f", from(subnet));
         }
-        assert!(limiter.counts.len() <= MOST_CALLERS + 1, "{}", limiter.counts.len());
+        assert!(
+            limiter.counts.len() <= MOST_CALLERS + 1,
+            "{}",
+            limiter.counts.len()
+        );
     }
 }

@@ -9,8 +9,8 @@ mod redirect;
 mod scope;
 mod state;
 
-pub use cookies::{Cookies, cookies};
 pub(crate) use cookies::received;
+pub use cookies::{Cookies, cookies};
 pub use redirect::redirect;
 pub(crate) use scope::Scope;
 pub(crate) use state::StateMap;

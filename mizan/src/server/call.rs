@@ -21,8 +21,8 @@ use axum::{
     extract::Request,
     routing::{MethodRouter, post},
 };
-use futures::FutureExt;
 use bytes::Bytes;
+use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use leptos::{
     prelude::provide_context,

@@ -36,7 +36,7 @@ pub use serve::{Serve, serve};
 use self::{cross_site::CrossSite, proxies::Proxies};
 use crate::{
     Rate,
-    auth::{AuthnBackend, Backend, bearer::Bearer, Guard, Sessions, User, Users},
+    auth::{AuthnBackend, Backend, Guard, Sessions, User, Users, bearer::Bearer},
     call::{server::Registration, wire::PREFIX},
     context::server::Contexts,
     limit::Limits,
@@ -155,6 +155,14 @@ impl Mizan {
         self
     }
 
+    /// Takes bearer tokens, and gives them: see [`token`](crate::auth::token). None are taken by
+    /// default.
+    #[cfg(feature = "tokens")]
+    pub fn tokens(mut self, tokens: crate::auth::token::Tokens) -> Self {
+        self.site.bearer = Some(Box::new(tokens));
+        self
+    }
+
     /// Sets how often one caller may call a function that has no `rate` of its own; without limit
     /// by default.
     ///
@@ -168,14 +176,16 @@ impl Mizan {
     /// Names origins (`https://app.example.com`) whose pages may make requests with effects, as
     /// the site's own may. None by default: such requests are refused.
     pub fn trusted_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.trusted_origins.extend(origins.into_iter().map(Into::into));
+        self.trusted_origins
+            .extend(origins.into_iter().map(Into::into));
         self
     }
 
     /// Names the reverse proxies in front of the server, by address or network (`10.0.0.0/8`): what
     /// they say in `X-Forwarded-For` and `X-Forwarded-Host` is believed. None by default.
     pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.trusted_proxies.extend(proxies.into_iter().map(Into::into));
+        self.trusted_proxies
+            .extend(proxies.into_iter().map(Into::into));
         self
     }
 
@@ -330,7 +340,9 @@ impl Mizan {
         let rates = rates.filter_map(|function| Some((function.name, function.rate?)));
         site.limits = Limits::new(rates, self.rate);
         let functions = registry.functions.iter();
-        site.functions = functions.map(|function| (function.name, *function)).collect();
+        site.functions = functions
+            .map(|function| (function.name, *function))
+            .collect();
         Ok(())
     }
 }

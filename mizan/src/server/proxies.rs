@@ -33,7 +33,9 @@ impl Proxies {
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         let lines = headers.get_all(X_FORWARDED_FOR).iter();
-        let lines: Vec<_> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
+        let lines: Vec<_> = lines
+            .map(|line| line.to_str().unwrap_or_default())
+            .collect();
         let mut chain = lines.iter().rev().flat_map(|line| line.rsplit(','));
         while self.trust(client) {
             match chain.next().map(|hop| address(hop.trim())) {
@@ -50,7 +52,9 @@ impl Proxies {
         if self.0.is_empty() {
             return None;
         }
-        let peer = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()?;
+        let peer = parts
+            .extensions
+            .get::<axum::extract::ConnectInfo<SocketAddr>>()?;
         if !self.trust(peer.0.ip()) {
             return None;
         }
@@ -87,13 +91,38 @@ mod tests {
             (&[], "9.9.9.9", &["1.1.1.1"], "9.9.9.9"),
             (&["10.0.0.0/8"], "9.9.9.9", &["1.1.1.1"], "9.9.9.9"),
             (&["10.0.0.0/8"], "10.0.0.1", &["1.1.1.1"], "1.1.1.1"),
-            (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6, 1.1.1.1"], "1.1.1.1"),
-            (&["10.0.0.0/8"], "10.0.0.1", &["6.6.6.6", "1.1.1.1, 10.0.0.2"], "1.1.1.1"),
-            (&["10.0.0.0/8"], "::ffff:10.0.0.1", &["1.1.1.1:4711"], "1.1.1.1"),
-            (&["10.0.0.1"], "10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            (
+                &["10.0.0.0/8"],
+                "10.0.0.1",
+                &["6.6.6.6, 1.1.1.1"],
+                "1.1.1.1",
+            ),
+            (
+                &["10.0.0.0/8"],
+                "10.0.0.1",
+                &["6.6.6.6", "1.1.1.1, 10.0.0.2"],
+                "1.1.1.1",
+            ),
+            (
+                &["10.0.0.0/8"],
+                "::ffff:10.0.0.1",
+                &["1.1.1.1:4711"],
+                "1.1.1.1",
+            ),
+            (
+                &["10.0.0.1"],
+                "10.0.0.1",
+                &["[2001:db8::1]:4711"],
+                "2001:db8::1",
+            ),
             (&["10.0.0.1"], "10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1"),
             (&["10.0.0.1"], "10.0.0.1", &[], "10.0.0.1"),
-            (&["::/0", "0.0.0.0/0"], "10.0.0.1", &["1.1.1.1, 2.2.2.2"], "1.1.1.1"),
+            (
+                &["::/0", "0.0.0.0/0"],
+                "10.0.0.1",
+                &["1.1.1.1, 2.2.2.2"],
+                "1.1.1.1",
+            ),
         ];
         for (proxies, peer, forwarded, expected) in cases {
             assert_eq!(client(proxies, peer, forwarded), expected, "{forwarded:?}");

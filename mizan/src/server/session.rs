@@ -15,9 +15,9 @@ use axum::{
     extract::Request,
     routing::{MethodRouter, get, post},
 };
-use http::{Response, StatusCode, request::Parts};
+use http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use leptos::prelude::provide_context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -74,24 +74,51 @@ pub(super) fn token_route(site: &Arc<Site>) -> MethodRouter {
         .fallback(|request| answer::method_not_allowed("POST", request))
 }
 
+#[derive(Deserialize)]
+struct Refresh {
+    refresh_token: String,
+}
+
 async fn token(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let expected = Expected::of(&parts.headers);
-    let refreshed = async {
-        let admitted = site.cross_site.admit(parts, &site.proxies);
-        let (Ok(parts), Some(bearer)) = (&admitted, &site.bearer) else {
-            body::discard(expected, body).await;
-            return Err(match admitted {
-                Err(error) => error,
-                Ok(_) => Error::not_found("this server gives no tokens"),
-            });
-        };
-        let body = body::read(&parts.headers, body, site.body_limit).await?;
-        bearer.refresh(&body, &site).await
-    };
-    match tokio::time::timeout(site.request_timeout, refreshed).await {
+    let answered = tokio::time::timeout(site.request_timeout, refresh(&site, parts, body)).await;
+    match answered {
         Ok(Ok(text)) => answer::json(StatusCode::OK, text),
         Ok(Err(error)) => answer::error(&error),
         Err(_) => answer::error(&Error::unavailable("the request took too long")),
     }
+}
+
+async fn refresh(site: &Site, parts: Parts, body: Body) -> Result<Vec<u8>> {
+    let expected = Expected::of(&parts.headers);
+    let admitted = async {
+        let parts = site.cross_site.admit(parts, &site.proxies)?;
+        let bearer = site.bearer.as_deref();
+        let bearer = bearer.ok_or_else(|| Error::not_found("this server gives no tokens"))?;
+        if !is_json(&parts.headers) {
+            return Err(Error::unsupported_media_type(
+                "the endpoint takes application/json",
+            ));
+        }
+        Ok((parts, bearer))
+    };
+    let (parts, bearer) = match admitted.await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            body::discard(expected, body).await;
+            return Err(error);
+        }
+    };
+    let body = body::read(&parts.headers, body, site.body_limit).await?;
+    let refresh = serde_json::from_slice::<Refresh>(&body);
+    let refresh = refresh.map_err(|_| Error::invalid_field("refresh_token", "is missing"))?;
+    let pair = bearer.refresh(&refresh.refresh_token, site).await?;
+    let pair = pair.ok_or_else(|| Error::unauthorized("the token is not valid"))?;
+    Ok(serde_json::to_vec(&pair)?)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok());
+    value.is_some_and(|value| value.essence_str() == mime::APPLICATION_JSON.essence_str())
 }

@@ -9,11 +9,7 @@
 //! visitor's cookies (CWE-1385). So it goes through the same check as a call. Whose session it is
 //! is found out anew for each call.
 
-use super::{
-    Site, answer,
-    call::Work,
-    flush,
-};
+use super::{Site, answer, call::Work, flush};
 use crate::{
     Error, Result,
     auth::bearer,
@@ -30,19 +26,11 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use bytes::Bytes;
-use futures::{
-    StreamExt,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use http::{Response, header, request::Parts};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{
-    borrow::Cow,
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How many calls of a socket run at a time; the next frame is read when one has ended.
@@ -166,7 +154,10 @@ impl Peer {
                 let error = Error::bad_request("a call has an `id`, a number, and a `fn`");
                 Err(failed(id, &error))
             }
-            (_, id, _) => Err(failed(id, &Error::bad_request("the server knows no such `op`"))),
+            (_, id, _) => Err(failed(
+                id,
+                &Error::bad_request("the server knows no such `op`"),
+            )),
         }
     }
 

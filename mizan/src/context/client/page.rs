@@ -195,7 +195,10 @@ impl Page {
                     .all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
             })
             .collect();
-        let fresh: Vec<_> = refreshed.iter().map(|((fresh, _), _)| Arc::clone(fresh)).collect();
+        let fresh: Vec<_> = refreshed
+            .iter()
+            .map(|((fresh, _), _)| Arc::clone(fresh))
+            .collect();
         for ((instance, trusted), merge) in merges {
             if trusted {
                 instance.merge(&merge.member, merge.value);

@@ -1,0 +1,425 @@
+//! Requests that another site's page makes: the whole matrix of where they come from, what they
+//! are for, and how they are written.
+
+mod support;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, Request, header},
+};
+use leptos::{config::LeptosOptions, prelude::*, server_fn::ServerFn};
+use mizan::{Mizan, server::Serve};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use support::{options, send};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+/// How often something had an effect.
+#[derive(Clone, Default)]
+struct Effects(Arc<AtomicUsize>);
+
+impl Effects {
+    fn take(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+fn effect() {
+    let Effects(effects) = mizan::state();
+    effects.fetch_add(1, Ordering::SeqCst);
+}
+
+#[mizan::client]
+async fn act() -> mizan::Result<()> {
+    effect();
+    Ok(())
+}
+
+#[mizan::client(input = PostUrl)]
+async fn act_as_form() -> mizan::Result<()> {
+    effect();
+    Ok(())
+}
+
+#[mizan::context]
+struct ReadContext {}
+
+#[mizan::client(context = ReadContext)]
+async fn read() -> mizan::Result<u8> {
+    Ok(1)
+}
+
+/// One of Leptos's own.
+#[server(endpoint = "of_leptos", input = server_fn::codec::Json)]
+async fn of_leptos() -> Result<(), ServerFnError> {
+    effect();
+    Ok(())
+}
+
+fn app() -> impl IntoView {
+    "nothing"
+}
+
+fn shell(_: LeptosOptions) -> impl IntoView {
+    view! { <!DOCTYPE html><html><head></head><body>{app()}</body></html> }
+}
+
+const HOST: &str = "site.example:3000";
+
+/// Where a request comes from, by its headers, and whether it may have effects.
+const ORIGINS: &[(&str, &[(&str, &str)], bool)] = &[
+    (
+        "same origin",
+        &[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "http://site.example:3000"),
+        ],
+        true,
+    ),
+    (
+        "same site",
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://other.site.example:3000"),
+        ],
+        false,
+    ),
+    (
+        "same site, without origin",
+        &[("sec-fetch-site", "same-site")],
+        false,
+    ),
+    (
+        "cross site",
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://evil.example"),
+        ],
+        false,
+    ),
+    (
+        "cross site, without origin",
+        &[("sec-fetch-site", "cross-site")],
+        false,
+    ),
+    (
+        "cross site, with our origin",
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "http://site.example:3000"),
+        ],
+        false,
+    ),
+    ("by the user", &[("sec-fetch-site", "none")], true),
+    (
+        "an unknown value",
+        &[("sec-fetch-site", "same-planet")],
+        false,
+    ),
+    ("in upper case", &[("sec-fetch-site", "Same-Origin")], false),
+    ("null", &[("origin", "null")], false),
+    (
+        "null, of a sandbox",
+        &[("sec-fetch-site", "cross-site"), ("origin", "null")],
+        false,
+    ),
+    ("no headers", &[], true),
+    (
+        "an old browser, here",
+        &[("origin", "http://site.example:3000")],
+        true,
+    ),
+    (
+        "an old browser, over TLS to a proxy",
+        &[("origin", "https://site.example:3000")],
+        true,
+    ),
+    (
+        "an old browser, elsewhere",
+        &[("origin", "https://evil.example")],
+        false,
+    ),
+    (
+        "a sibling subdomain",
+        &[("origin", "http://evil.site.example:3000")],
+        false,
+    ),
+    (
+        "the domain above",
+        &[("origin", "http://example:3000")],
+        false,
+    ),
+    (
+        "another port",
+        &[("origin", "http://site.example:3001")],
+        false,
+    ),
+    ("no port", &[("origin", "http://site.example")], false),
+    (
+        "our host as a prefix",
+        &[("origin", "http://site.example:3000.evil.example")],
+        false,
+    ),
+    (
+        "our host as a suffix",
+        &[("origin", "http://evil-site.example:3000")],
+        false,
+    ),
+    (
+        "our host as user",
+        &[("origin", "http://site.example:3000@evil.example")],
+        false,
+    ),
+    (
+        "our host as path",
+        &[("origin", "http://evil.example/site.example:3000")],
+        false,
+    ),
+    ("no scheme", &[("origin", "site.example:3000")], false),
+    ("a file", &[("origin", "file://site.example:3000")], false),
+    ("nonsense", &[("origin", "%%%")], false),
+    (
+        "two origins",
+        &[
+            ("origin", "https://evil.example"),
+            ("origin", "http://site.example:3000"),
+        ],
+        false,
+    ),
+    (
+        "trusted",
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://friend.example"),
+        ],
+        true,
+    ),
+    (
+        "trusted, by an old browser",
+        &[("origin", "https://friend.example")],
+        true,
+    ),
+    (
+        "trusted, with another scheme",
+        &[("origin", "http://friend.example")],
+        false,
+    ),
+];
+
+/// How a body is written: the type, and what a plain function and one for forms say to it.
+const TYPES: &[(Option<&str>, &str, u16, u16)] = &[
+    (Some("application/json"), "{}", 200, 200),
+    (Some("APPLICATION/JSON"), "{}", 200, 200),
+    (Some("application/x-www-form-urlencoded"), "", 415, 200),
+    (Some("multipart/form-data; boundary=x"), "--x--", 415, 415),
+    (Some("text/plain"), "{}", 415, 415),
+    (None, "{}", 415, 415),
+];
+
+fn server(effects: &Effects) -> Mizan {
+    Mizan::new(options())
+        .provide(effects.clone())
+        .trusted_origins(["https://friend.example"])
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    origin: &[(&str, &str)],
+    content_type: Option<&str>,
+) -> axum::http::request::Builder {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, HOST);
+    for (name, value) in origin {
+        request = request.header(*name, *value);
+    }
+    match content_type {
+        Some(content_type) => request.header(header::CONTENT_TYPE, content_type),
+        None => request,
+    }
+}
+
+#[tokio::test]
+async fn calls_forms_and_reads() {
+    let effects = Effects::default();
+    let app = server(&effects).api().unwrap();
+    for (from, origin, may) in ORIGINS {
+        for (content_type, body, plain, form) in TYPES {
+            for (function, status) in [("act", plain), ("act_as_form", form)] {
+                let what = format!("{from}, {content_type:?}, {function}");
+                let path = format!("/api/mizan/call/{function}");
+                let request = request(Method::POST, &path, origin, *content_type);
+                let answer = send(&app, request.body(Body::from(*body)).unwrap()).await;
+                let expected = if *may { *status } else { 403 };
+                assert_eq!(answer.status, expected, "{what}: {}", answer.text);
+                assert_eq!(effects.take(), usize::from(expected == 200), "{what}");
+            }
+            // Reading has no effects, and its answer is the browser's to keep from others
+            let request = request(Method::GET, "/api/mizan/ctx/read", origin, *content_type);
+            let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, 200, "{from}");
+            assert_eq!(answer.header("access-control-allow-origin"), "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_other_method_has_an_effect() {
+    let effects = Effects::default();
+    let app = server(&effects).api().unwrap();
+    for method in [
+        "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND",
+    ] {
+        for (_, origin, _) in ORIGINS {
+            let method = method.parse().unwrap();
+            let path = "/api/mizan/call/act?_method=POST";
+            let request = request(method, path, origin, Some("application/json"))
+                .header("x-http-method-override", "POST");
+            let answer = send(&app, request.body("{}".into()).unwrap()).await;
+            assert_eq!(answer.status, 405);
+        }
+    }
+    assert_eq!(effects.take(), 0);
+}
+
+#[tokio::test]
+async fn server_functions_of_leptos() {
+    let effects = Effects::default();
+    let app = server(&effects).router(app, shell);
+    for (from, origin, may) in ORIGINS {
+        let request = request(
+            Method::POST,
+            OfLeptos::PATH,
+            origin,
+            Some("application/json"),
+        );
+        let answer = send(&app, request.body("{}".into()).unwrap()).await;
+        assert_eq!(
+            answer.status,
+            if *may { 200 } else { 403 },
+            "{from}: {}",
+            answer.text
+        );
+        assert_eq!(effects.take(), usize::from(*may), "{from}");
+    }
+}
+
+#[tokio::test]
+async fn upgrades() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let app = server(&Effects::default()).api().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Serve::new(app).drain_delay(std::time::Duration::ZERO);
+    let server = tokio::spawn(server.run(listener, async {
+        let _ = stopped.await;
+    }));
+    for (from, origin, may) in ORIGINS {
+        for (content_type, ..) in TYPES {
+            let mut head = format!("GET /api/mizan/ws HTTP/1.1\r\nHost: {HOST}\r\n");
+            let upgrade = [
+                ("connection", "Upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ];
+            let content_type = content_type.map(|one| ("content-type", one));
+            for (name, value) in upgrade.iter().chain(*origin).chain(&content_type) {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+            head.push_str("\r\n");
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            let expected = if *may { "HTTP/1.1 101" } else { "HTTP/1.1 403" };
+            assert_eq!(std::str::from_utf8(&answer).unwrap(), expected, "{from}");
+        }
+    }
+    stop.send(()).unwrap();
+    server.await.unwrap();
+}
+
+/// Calls from `peer`, over a proxy that puts its own host in place of the browser's.
+async fn through_proxy(app: &Router, peer: &str, headers: &[(&str, &str)]) -> u16 {
+    let mut request = Request::post("/api/mizan/call/act")
+        .header(header::HOST, "internal:8080")
+        .header(header::CONTENT_TYPE, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Body::from("{}")).unwrap();
+    let peer: SocketAddr = peer.parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    send(app, request).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn behind_a_reverse_proxy() {
+    let effects = Effects::default();
+    let trusting = server(&effects)
+        .trusted_proxies(["10.0.0.0/8"])
+        .api()
+        .unwrap();
+    let not = server(&effects).api().unwrap();
+    let here = ("origin", "https://site.example");
+    let forwarded = ("x-forwarded-host", "site.example");
+    let evil = ("origin", "https://evil.example");
+    let made_up = ("x-forwarded-host", "evil.example");
+    let two = ("x-forwarded-host", "evil.example, site.example");
+    let proxy = "10.1.2.3:4711";
+
+    assert_eq!(
+        through_proxy(&trusting, proxy, &[here, forwarded]).await,
+        200
+    );
+    assert_eq!(
+        through_proxy(&trusting, proxy, &[evil, forwarded]).await,
+        403
+    );
+    assert_eq!(
+        through_proxy(&trusting, proxy, &[evil, two]).await,
+        403,
+        "the nearest proxy's"
+    );
+    assert_eq!(
+        through_proxy(&trusting, proxy, &[here]).await,
+        403,
+        "nobody says what it was"
+    );
+    // From anybody else the header is the sender's own word
+    assert_eq!(
+        through_proxy(&trusting, "9.9.9.9:1", &[evil, made_up]).await,
+        403
+    );
+    assert_eq!(through_proxy(&not, proxy, &[evil, made_up]).await, 403);
+    // What the browser itself says needs no host
+    let same_origin = ("sec-fetch-site", "same-origin");
+    assert_eq!(through_proxy(&not, proxy, &[here, same_origin]).await, 200);
+}
+
+#[tokio::test]
+async fn settings_that_are_none_stop_the_server() {
+    let mizan = Mizan::new(options())
+        .provide(Effects::default())
+        .trusted_origins(["friend.example/path"])
+        .trusted_proxies(["proxy.local"]);
+    let error = mizan.api().unwrap_err();
+    let mistakes = error.mistakes();
+    assert_eq!(mistakes.len(), 2, "{error}");
+    assert!(error.to_string().contains("friend.example/path"), "{error}");
+    assert!(error.to_string().contains("proxy.local"), "{error}");
+}
