@@ -92,6 +92,14 @@ impl Identity {
         *self.principal.lock().await = Known::ByToken(principal);
     }
 
+    /// Refuses what is done to a session to callers who have none.
+    async fn needs_a_session(&self) -> Result<()> {
+        match *self.principal.lock().await {
+            Known::ByToken(_) => Err(Error::bad_request("a caller with a token has no session")),
+            Known::NotYet | Known::Is(_) => Ok(()),
+        }
+    }
+
     /// Takes another principal for the caller from now on.
     async fn becomes(&self, principal: Option<Principal>) {
         *self.principal.lock().await = Known::Is(principal);
@@ -293,11 +301,7 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
     let identity = scope.identity();
-    if matches!(*identity.principal.lock().await, Known::ByToken(_)) {
-        return Err(Error::bad_request(
-            "a caller with a token has no session to sign in with",
-        ));
-    }
+    identity.needs_a_session().await?;
     let session = identity.session(&scope);
     let principal = users(&scope)?.login(session, user).await?;
     identity.becomes(Some(principal)).await;
@@ -312,7 +316,7 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
 /// # Errors
 ///
 /// UNAVAILABLE where the sessions' store fails; BAD_REQUEST on a socket, where the cookie can't be
-/// removed.
+/// removed, and for a caller with a token.
 ///
 /// # Example
 ///
@@ -326,9 +330,10 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
 pub async fn logout() -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
-    let session = scope.identity().session(&scope);
-    scope.site().sessions.end(&session).await?;
-    scope.identity().becomes(None).await;
+    let identity = scope.identity();
+    identity.needs_a_session().await?;
+    scope.site().sessions.end(&identity.session(&scope)).await?;
+    identity.becomes(None).await;
     Ok(())
 }
 
