@@ -2,8 +2,11 @@
 
 mod browser;
 pub(crate) mod postgres;
+pub(crate) mod redis;
+mod service;
 mod template;
 
+use self::{postgres::Postgres, redis::Redis};
 use crate::{
     process::{Result, cargo, program, root, run as run_program, target},
     setup,
@@ -12,6 +15,9 @@ use crate::{
 use std::{fs, path::Path, process::Command, time::Instant};
 
 const WASM: &str = "wasm32-unknown-unknown";
+
+/// The server's half, with everything that it can be built with.
+const SERVER: &str = "ssr,mizan/tokens,mizan/sqlite,mizan/postgres,mizan/redis";
 
 struct Step {
     name: &'static str,
@@ -107,7 +113,7 @@ fn clippy() -> Result {
             "--workspace",
             "--all-targets",
             "--features",
-            "ssr",
+            SERVER,
         ])
         .args(deny),
     )?;
@@ -139,11 +145,17 @@ fn clippy() -> Result {
     ];
     run_program(plain(&browser_tests).args(deny))?;
     // Both at once has to compile: a tool that unifies features must not fail
-    run_program(plain(&["clippy", "-p", "mizan", "--features", "ssr,hydrate"]).args(deny))
+    run_program(plain(&["clippy", "-p", "mizan", "--features", "ssr,hydrate"]).args(deny))?;
+    run_program(plain(&["clippy", "-p", "mizan", "--features", "tokens"]).args(deny))
 }
 
 fn host() -> Result {
-    run_program(&mut plain(&["test", "--workspace", "--features", "ssr"]))?;
+    let (postgres, redis) = (Postgres::start()?, Redis::start()?);
+    let mut server = plain(&["test", "--workspace", "--features", SERVER]);
+    server
+        .env("MIZAN_TEST_POSTGRES", postgres.url())
+        .env("MIZAN_TEST_REDIS", redis.url());
+    run_program(&mut server)?;
     // The browser's half, as far as it needs no browser
     let client = [
         "test",
@@ -158,7 +170,7 @@ fn host() -> Result {
 
 fn doc() -> Result {
     let halves: [&[&str]; 2] = [
-        &["doc", "--no-deps", "--workspace", "--features", "ssr"],
+        &["doc", "--no-deps", "--workspace", "--features", SERVER],
         &["doc", "--no-deps", "-p", "mizan", "--features", "hydrate"],
     ];
     for half in halves {

@@ -5,7 +5,7 @@ mod wasm_std;
 use crate::{
     process::{Result, cargo, is_installed, output, program, root, run as run_program, succeeds},
     steps::step,
-    test::postgres,
+    test::{postgres, redis},
 };
 use std::{
     fs,
@@ -69,6 +69,13 @@ const TOOLS: &[Tool] = &[
         is_there: || Ok(postgres::is_there()),
         install: || debian_install(&["postgresql"]),
         by_hand: "`apt-get install postgresql` as root",
+    },
+    Tool {
+        name: "Redis",
+        for_tests: true,
+        is_there: || Ok(redis::is_there()),
+        install: || debian_install(&["redis-server"]),
+        by_hand: "`apt-get install redis-server` as root",
     },
     Tool {
         name: "Playwright",

@@ -1,41 +1,12 @@
 //! The starter in a real browser.
 
-use super::{WASM, postgres::Postgres, scratch};
-use crate::process::{Result, cargo, program, root, run, target};
-use std::{
-    net::{TcpListener, TcpStream},
-    process::{Child, Command},
-    time::{Duration, Instant},
+use super::{
+    WASM,
+    postgres::Postgres,
+    scratch,
+    service::{Service, free_port},
 };
-
-/// A server of the tests' own; ends when this is dropped.
-struct Server(Child);
-
-impl Server {
-    /// Starts it and waits until it listens.
-    fn start(mut command: Command, addr: &str) -> Result<Self> {
-        let server = command.spawn().map(Self);
-        let mut server = server.map_err(|error| format!("the server: {error}"))?;
-        let started = Instant::now();
-        while TcpStream::connect(addr).is_err() {
-            if let Ok(Some(status)) = server.0.try_wait() {
-                return Err(format!("the server ended ({status})"));
-            }
-            if started.elapsed() > Duration::from_secs(30) {
-                return Err("the server does not listen".to_owned());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::process::{Result, cargo, program, root, run, target};
 
 /// Everything that a person does, on each of the databases.
 pub(super) fn end2end() -> Result {
@@ -71,7 +42,7 @@ fn streaming() -> Result {
     server
         .env("LEPTOS_SITE_ROOT", &site)
         .env("LEPTOS_SITE_ADDR", &addr);
-    let _server = Server::start(server, &addr)?;
+    let _server = Service::start("the server", server, &addr)?;
     run(program("npx")
         .args(["playwright", "test", "--config", "streaming.config.ts"])
         .current_dir(root().join("end2end"))
@@ -87,12 +58,4 @@ fn end2end_on(database: &str) -> Result {
         .env("LEPTOS_RELOAD_PORT", free_port()?.to_string())
         .env("DATABASE_URL", database);
     run(&mut command)
-}
-
-/// A port that nobody listens on; it stays free for long enough.
-pub(super) fn free_port() -> Result<u16> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|addr| addr.port())
-        .map_err(|error| format!("no free port: {error}"))
 }

@@ -1,19 +1,17 @@
 //! A PostgreSQL of the tests' own.
 
-use super::browser::free_port;
+use super::service::{Service, free_port};
 use crate::process::{Result, is_installed, output, program, run};
 use std::{
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Stdio},
 };
 
 /// A server with an empty database, on a free port of the loopback interface; it and its data are
 /// gone when this is dropped.
 pub(super) struct Postgres {
-    server: Child,
+    server: Service,
     folder: PathBuf,
     port: u16,
 }
@@ -54,35 +52,17 @@ impl Postgres {
                 "fsync=off",
             ])
             .stderr(Stdio::null());
-        let server = server
-            .spawn()
-            .map_err(|error| format!("postgres: {error}"))?;
-        let mut postgres = Self {
+        let server = Service::start("PostgreSQL", server, &format!("127.0.0.1:{port}"))?;
+        Ok(Self {
             server,
             folder,
             port,
-        };
-        postgres.wait()?;
-        Ok(postgres)
+        })
     }
 
     /// What `DATABASE_URL` says.
     pub(super) fn url(&self) -> String {
         format!("postgres://mizan@127.0.0.1:{}/postgres", self.port)
-    }
-
-    fn wait(&mut self) -> Result {
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            if let Ok(Some(status)) = self.server.try_wait() {
-                return Err(format!("PostgreSQL ended ({status})"));
-            }
-            if started.elapsed() > Duration::from_secs(30) {
-                return Err("PostgreSQL does not listen".to_owned());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
     }
 }
 
@@ -90,7 +70,7 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGQUIT: at once, its child processes with it
         let _ = run(program("kill").args(["-QUIT", &self.server.id().to_string()]));
-        let _ = self.server.wait();
+        self.server.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

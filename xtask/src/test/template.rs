@@ -1,6 +1,6 @@
 //! A project made out of the starter builds and serves.
 
-use super::{browser::free_port, scratch};
+use super::{scratch, service::free_port};
 use crate::{
     new,
     process::{self, Result, target},

@@ -1,5 +1,11 @@
 use super::Sessions;
 use std::fmt;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+use std::time::Duration;
+
+/// How long a request waits for a store that is gone.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 impl Sessions {
     /// Connects to the store that a URL names, and prepares it.
@@ -36,15 +42,15 @@ impl Sessions {
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(url: &str) -> Result<Sessions, ConnectError> {
-    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
-    use std::time::Duration;
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 
     let options: SqliteConnectOptions = url.parse().map_err(ConnectError::new)?;
     let options = options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .busy_timeout(Duration::from_secs(5));
-    let pool = SqlitePool::connect_with(options).await;
+        .busy_timeout(LONGEST_WAIT);
+    let pool = SqlitePoolOptions::new().acquire_timeout(LONGEST_WAIT);
+    let pool = pool.connect_with(options).await;
     let store = tower_sessions_sqlx_store::SqliteStore::new(pool.map_err(ConnectError::new)?);
     store.migrate().await.map_err(ConnectError::new)?;
     clean(store.clone());
@@ -53,7 +59,8 @@ async fn sqlite(url: &str) -> Result<Sessions, ConnectError> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str) -> Result<Sessions, ConnectError> {
-    let pool = sqlx::PgPool::connect(url).await;
+    let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(LONGEST_WAIT);
+    let pool = pool.connect(url).await;
     let store = tower_sessions_sqlx_store::PostgresStore::new(pool.map_err(ConnectError::new)?);
     store.migrate().await.map_err(ConnectError::new)?;
     clean(store.clone());
@@ -77,14 +84,12 @@ fn clean(store: impl tower_sessions::session_store::ExpiredDeletion) {
 #[cfg(feature = "redis")]
 async fn redis(url: &str) -> Result<Sessions, ConnectError> {
     use fred::prelude::{Builder, ClientLike, Config, ReconnectPolicy};
-    use std::time::Duration;
 
     const CONNECTIONS: usize = 4;
     let config = Config::from_url(url).map_err(ConnectError::new)?;
     let client = Builder::from_config(config)
-        .with_connection_config(|config| config.connection_timeout = Duration::from_secs(5))
-        // A request must not wait for a server that is gone
-        .with_performance_config(|config| config.default_command_timeout = Duration::from_secs(2))
+        .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
+        .with_performance_config(|config| config.default_command_timeout = LONGEST_WAIT)
         .set_policy(ReconnectPolicy::new_exponential(0, 100, 5000, 2))
         .build_pool(CONNECTIONS)
         .map_err(ConnectError::new)?;

@@ -1,5 +1,6 @@
 use cookie::time::OffsetDateTime;
 use moka::{Expiry, ops::compute::Op, policy::EvictionPolicy, sync::Cache};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tower_sessions::{
     SessionStore,
@@ -7,8 +8,14 @@ use tower_sessions::{
     session_store::Result,
 };
 
-/// What an entry takes beside its data, in bytes: keys, hashes, links.
-const OVERHEAD: usize = 512;
+/// What an entry takes beside its data, in bytes: the cache's own structures, about.
+const OVERHEAD: usize = 768;
+
+/// What a value takes by itself.
+const VALUE: usize = size_of::<Value>();
+
+/// What a node of the tree takes that an object is: room for 11 entries.
+const NODE: usize = 11 * (size_of::<String>() + VALUE);
 
 /// Sessions in memory, up to a number of bytes.
 ///
@@ -29,10 +36,28 @@ impl MemoryStore {
     }
 }
 
+/// How many bytes a record takes, about.
 fn weight(record: &Record) -> u32 {
-    let data = record.data.iter();
-    let data = data.map(|(key, value)| key.len() + value.to_string().len());
-    u32::try_from(OVERHEAD + data.sum::<usize>()).unwrap_or(u32::MAX)
+    let entry = |(key, value): (&String, &Value)| 2 * (key.capacity() + VALUE) + footprint(value);
+    let data: usize = record.data.iter().map(entry).sum();
+    u32::try_from(OVERHEAD + data).unwrap_or(u32::MAX)
+}
+
+fn footprint(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => VALUE,
+        Value::String(text) => VALUE + text.capacity(),
+        Value::Array(values) => VALUE + values.iter().map(footprint).sum::<usize>(),
+        Value::Object(entries) => {
+            let nodes = NODE * (1 + entries.len() / 6);
+            let entries = entries.iter();
+            VALUE
+                + nodes
+                + entries
+                    .map(|(key, value)| key.capacity() + footprint(value))
+                    .sum::<usize>()
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -134,7 +159,7 @@ mod tests {
         }
         store.0.run_pending_tasks();
         assert!(store.0.weighted_size() <= 1 << 20);
-        assert!(store.0.entry_count() > 500);
+        assert!(store.0.entry_count() > 400);
         assert!(store.load(&Id(9_999)).await.unwrap().is_some());
         assert!(store.load(&Id(0)).await.unwrap().is_none());
     }

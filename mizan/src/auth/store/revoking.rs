@@ -1,4 +1,4 @@
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{sync::Arc, time::Duration};
 use tower_sessions::{
     SessionStore,
@@ -7,10 +7,10 @@ use tower_sessions::{
 };
 
 /// How long it is remembered that a session has ended: longer than a request may take.
-const REMEMBERED: Duration = Duration::from_secs(600);
+const REMEMBERED: Duration = Duration::from_secs(120);
 
 /// How many of them.
-const MOST_REMEMBERED: u64 = 100_000;
+const MOST_REMEMBERED: u64 = 10_000;
 
 /// A store in which a session that has ended stays so.
 ///
@@ -28,6 +28,7 @@ impl Revoking {
     pub(super) fn new(store: impl SessionStore) -> Self {
         let ended = Cache::builder()
             .max_capacity(MOST_REMEMBERED)
+            .eviction_policy(EvictionPolicy::lru())
             .time_to_live(REMEMBERED);
         Self {
             store: Arc::new(store),
