@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 /// The header in which an answer says so.
+#[cfg_attr(
+    test,
+    allow(dead_code, reason = "the stand-in for a browser has no headers")
+)]
 pub(crate) const SESSION: &str = "mizan-session";
 
 /// Its value where the caller has signed in or out: all that the page shows may be out of date.

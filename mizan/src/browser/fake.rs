@@ -23,15 +23,16 @@ impl Asked {
     }
 
     pub(crate) fn answer_with(self, status: u16, text: &str) {
-        self.answer_saying(Session::Same, status, text);
+        self.answer_saying("", status, text);
     }
 
-    pub(crate) fn answer_saying(self, session: Session, status: u16, text: &str) {
+    /// Answers with something in the header `Mizan-Session`.
+    pub(crate) fn answer_saying(self, session: &str, status: u16, text: &str) {
         let text = text.to_owned();
         let _ = self.answer.send(Ok(Response {
             status,
             text,
-            session,
+            session: Session::read(Some(session)),
         }));
     }
 

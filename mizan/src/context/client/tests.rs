@@ -2,7 +2,7 @@ use crate::{
     Code, Error, Query,
     browser::{
         Wake,
-        fake::{Asked, asked, page_has, pass, timers, wake},
+        fake::{Asked, announced, asked, hear, page_has, pass, timers, wake},
     },
     context::client::Page,
 };
@@ -114,6 +114,17 @@ async fn run<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
     page_has(&[]);
     let _kept = Kept;
     tokio::task::LocalSet::new().run_until(test(owner)).await
+}
+
+/// A request is lost, as often as it is tried again.
+async fn lose() {
+    for wait in [1, 2, 4] {
+        one().await.fail(Error::network("gone"));
+        nothing().await;
+        pass(Duration::from_secs(wait));
+    }
+    one().await.fail(Error::network("gone"));
+    settle().await;
 }
 
 /// Lets tasks and effects run.
@@ -310,8 +321,7 @@ async fn stale_data_is_fetched_when_it_is_shown() {
         query.invalidate();
         settle().await;
         assert!(request.is_aborted());
-        one().await.fail(Error::network("gone"));
-        settle().await;
+        lose().await;
         assert_eq!(
             shown(query).as_deref(),
             Some("Ada"),
@@ -810,6 +820,175 @@ async fn a_failed_call_still_says_what_is_stale() {
         one().await.answer(&name("new", 1));
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("new"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_that_is_lost_is_tried_again() {
+    page(async |owner: Owner| {
+        let query = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        settle().await;
+        one().await.fail(Error::network("gone"));
+        nothing().await;
+        pass(Duration::from_millis(999));
+        nothing().await;
+        assert!(owner.with(|| query.is_fetching()) && owner.with(|| query.error()).is_none());
+        pass(Duration::from_millis(1));
+        // Nor is a proxy's word the last
+        one().await.answer_with(502, "<html>Bad Gateway");
+        nothing().await;
+        pass(Duration::from_secs(2));
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"));
+        assert_eq!(timers(), 0);
+
+        // Given up after four times; the next one starts afresh
+        for _ in 0..2 {
+            query.refetch();
+            lose().await;
+            let error = owner.with(|| query.error()).expect("it is given up");
+            assert_eq!(error.code(), Code::Network);
+            pass(Duration::from_secs(100));
+            nothing().await;
+        }
+        query.refetch();
+        one().await.answer(&name("Bo", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Bo"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_waits_as_long_as_the_server_says() {
+    page(async |owner: Owner| {
+        let query = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        let later = r#"{"error":{"code":"TOO_MANY_REQUESTS","message":"wait","details":{"retry_after":20}}}"#;
+        settle().await;
+        one().await.answer_with(429, later);
+        settle().await;
+        pass(Duration::from_millis(19_999));
+        nothing().await;
+        pass(Duration::from_millis(1));
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"));
+        // What the caller did wrong is an answer
+        query.refetch();
+        let refused = r#"{"error":{"code":"NOT_FOUND","message":"no such context"}}"#;
+        one().await.answer_with(404, refused);
+        settle().await;
+        pass(Duration::from_secs(100));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_shows_is_not_tried_again() {
+    page(async |owner: Owner| {
+        let below = owner.with(|| component(&owner, RwSignal::new(5)));
+        let _query = below.with(use_user_name);
+        settle().await;
+        one().await.fail(Error::network("gone"));
+        settle().await;
+        below.cleanup();
+        drop(below);
+        settle().await;
+        pass(Duration::from_secs(10));
+        nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_signs_in_sees_everything_anew_and_so_do_the_other_tabs() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let visitor = owner.with(use_visitor);
+        settle().await;
+        one().await.answer(r#"{"data":{"visitor":{"name":"nobody"}}}"#);
+        settle().await;
+        let sign_in = owner.with(use_rename);
+        sign_in.dispatch(call("x"));
+        settle().await;
+        let answer = r#"{"result":1,"refreshed":[{"context":"global","params":{},"data":{"visitor":{"name":"Ada"}}}]}"#;
+        one().await.answer_saying("changed", 200, answer);
+        settle().await;
+        assert_eq!(announced(), 1);
+        let name_of = |visitor: Query<Person>| visitor.get_untracked().unwrap().unwrap().name;
+        assert_eq!(name_of(visitor), "Ada");
+        // What the answer did not bring
+        let request = one().await;
+        assert_eq!(request.path, "/api/mizan/ctx/profile?user_id=5");
+        request.answer(&name("as seen by Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("as seen by Ada"));
+
+        // Another tab says so
+        hear();
+        settle().await;
+        let mut paths: Vec<_> = asked().into_iter().map(|asked| asked.path).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["/api/mizan/ctx/global", "/api/mizan/ctx/profile?user_id=5"]);
+        assert_eq!(announced(), 0, "it is known already");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_page_carries_is_not_of_who_signs_in_later() {
+    page(async |owner: Owner| {
+        page_has(&[
+            r#"{"context":"profile","params":{"user_id":5},"data":{"user_name":"secret","user_age":1}}"#,
+        ]);
+        let _page = owner.with(Page::current);
+        hear();
+        let query = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
+        settle().await;
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_told() {
+    page(async |owner: Owner| {
+        let query = shows_ada(&owner).await;
+        let session = owner.with(mizan::auth::use_session);
+        let expired = || owner.with(|| session.expired());
+        assert!(!expired());
+        query.refetch();
+        let refused = r#"{"data":{},"errors":{"user_name":{"code":"UNAUTHORIZED","message":"sign in first"}}}"#;
+        one().await.answer_saying("expired", 200, refused);
+        settle().await;
+        assert!(expired());
+        assert_eq!(announced(), 0, "the other tabs find out by themselves");
+
+        let sign_in = owner.with(use_rename);
+        sign_in.dispatch(call("x"));
+        settle().await;
+        one().await.answer_saying("changed", 200, r#"{"result":1}"#);
+        settle().await;
+        assert!(!expired());
+        one().await.answer(&name("Ada", 36));
+        settle().await;
+        assert_eq!(shown(query).as_deref(), Some("Ada"), "and everything recovers");
+
+        // By a call that fails
+        sign_in.dispatch(call("x"));
+        settle().await;
+        let refused = r#"{"error":{"code":"UNAUTHORIZED","message":"sign in first"}}"#;
+        one().await.answer_saying("expired", 401, refused);
+        settle().await;
+        assert!(expired());
+        hear();
+        assert!(!expired(), "somebody has signed in elsewhere");
+        drop(asked());
     })
     .await;
 }
