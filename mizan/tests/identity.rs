@@ -6,11 +6,18 @@ mod users;
 
 use axum::{Router, body::Body, http::Request};
 use leptos::config::Env;
-use mizan::{Mizan, auth::Sessions};
+use mizan::{
+    Mizan,
+    auth::{SessionStore, Sessions},
+};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use support::{get, options, send};
 use tokio::sync::Notify;
+use tower_sessions::{
+    session::{Id, Record},
+    session_store,
+};
 use users::{Accounts, call_with, cookie, session_of};
 
 #[mizan::client(context = "global")]
@@ -354,6 +361,66 @@ async fn a_server_without_users_has_anonymous_visitors() {
     let answer = call_with(&app, "put", r#"{"text":"x"}"#, &[]).await;
     let text = call_with(&app, "read", "{}", &[("cookie", &cookie(&answer))]).await;
     assert_eq!(text.json()["result"], "x", "sessions need no users");
+}
+
+/// A store that is out of order.
+#[derive(Clone, Debug)]
+struct Broken;
+
+#[async_trait::async_trait]
+impl SessionStore for Broken {
+    async fn save(&self, _: &Record) -> session_store::Result<()> {
+        Err(session_store::Error::Backend("a secret address".to_owned()))
+    }
+
+    async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
+        Err(session_store::Error::Backend("a secret address".to_owned()))
+    }
+
+    async fn delete(&self, _: &Id) -> session_store::Result<()> {
+        Err(session_store::Error::Backend("a secret address".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn without_its_store_nobody_is_anybody_and_the_rest_goes_on() {
+    let app = Mizan::new(options())
+        .users(Accounts::new())
+        .sessions(Broken);
+    let app = app.api().unwrap();
+    let cookie = ("cookie", "session=AAAAAAAAAAAAAAAAAAAAAA");
+    for (function, body) in [
+        ("who", "{}"),
+        ("sign_in", r#"{"name":"user"}"#),
+        ("sign_out", "{}"),
+        ("put", r#"{"text":"x"}"#),
+    ] {
+        let answer = call_with(&app, function, body, &[cookie]).await;
+        assert!(
+            answer.status.is_server_error(),
+            "{function}: {}",
+            answer.text
+        );
+        assert!(!answer.text.contains("secret"), "{}", answer.text);
+        assert_eq!(answer.header("set-cookie"), "", "{function}");
+    }
+    // Who has signed out stays so on this node, whatever becomes of the store
+    assert_eq!(who(&app, cookie.1).await, Value::Null);
+    let other = "session=BBBBBBBBBBBBBBBBBBBBBA";
+    let request = Request::get("/api/mizan/ctx/secret").header("cookie", other);
+    let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.json()["errors"]["secret"]["code"], "UNAVAILABLE");
+    assert_eq!(call_with(&app, "plain", "{}", &[cookie]).await.status, 200);
+    assert_eq!(
+        call_with(&app, "who", "{}", &[]).await.status,
+        200,
+        "who has no session"
+    );
+}
+
+#[mizan::client]
+async fn plain() -> mizan::Result<()> {
+    Ok(())
 }
 
 #[tokio::test]

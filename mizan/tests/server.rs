@@ -390,6 +390,61 @@ async fn a_client_that_sends_no_request_is_let_go() {
     server.ended.await.expect("no panic");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_are_too_long_are_refused_and_the_server_goes_on() {
+    let server = start(|serve| serve).await;
+    let addr = server.addr;
+    let head = |headers: &str| {
+        format!("GET /api/mizan/health HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n")
+    };
+    let bombs = [
+        (
+            head(&format!("cookie: session={}\r\n", "x".repeat(200_000))),
+            "431",
+        ),
+        (head(&"cookie: a=b\r\n".repeat(200)), "431"),
+        (
+            head(&format!("x-large: {}\r\n", "x".repeat(1_000_000))),
+            "431",
+        ),
+        (head(&"a: b\r\n".repeat(100_000)), "431"),
+        (
+            format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000)),
+            "4",
+        ),
+        // What browsers send is far below
+        (head(&"cookie: a=b\r\n".repeat(90)), "200"),
+        (
+            head(&format!("cookie: session={}\r\n", "x; y=z".repeat(8_000))),
+            "200",
+        ),
+    ];
+    let sent = tokio::task::spawn_blocking(move || {
+        for (head, status) in bombs {
+            let mut stream = TcpStream::connect(addr).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(10)))
+                .unwrap();
+            // It may answer, and close, before all was sent
+            let _ = stream.write_all(head.as_bytes());
+            let mut answer = [0; 64];
+            let read = stream.read(&mut answer).unwrap_or(0);
+            let answer = String::from_utf8_lossy(&answer[..read]);
+            let told = answer.strip_prefix("HTTP/1.1 ");
+            // A reset, where it had closed while bytes were on their way
+            let was_reset = answer.is_empty() && head.len() > 64 * 1024;
+            assert!(
+                told.is_some_and(|told| told.starts_with(status)) || was_reset,
+                "{}...: {answer}",
+                &head[..80]
+            );
+        }
+    });
+    sent.await.unwrap();
+    server.stop.send(()).unwrap();
+    server.ended.await.expect("no panic");
+}
+
 /// A site folder of its own, removed at the end.
 struct Site(PathBuf);
 

@@ -1,5 +1,7 @@
 //! Listening, and stopping without losing an answer.
 //!
+//! The head of a request has at most 100 headers and about 64 KiB.
+//!
 //! HTTP/1.1 with WebSocket upgrades, in the clear: TLS and HTTP/2 belong to the proxy in front.
 //!
 //! On SIGTERM or Ctrl+C the server *drains*: for [`Serve::drain_delay`] it goes on as before,
@@ -44,6 +46,13 @@ use tower::ServiceExt;
 
 /// How long a handshake that has begun may take to end, when the server stops.
 const HANDSHAKE: Duration = Duration::from_millis(200);
+
+/// How many headers a request may have; one with more is answered 431.
+const MOST_HEADERS: usize = 100;
+
+/// How long the head of a request may be, in bytes, about: hyper looks when its buffer is full.
+/// A longer one is answered 431.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// Serves `app` on `addr` until SIGTERM or Ctrl+C, then stops gracefully.
 ///
@@ -130,7 +139,9 @@ impl Serve {
         let app = self.app;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout);
+            .header_read_timeout(self.header_timeout)
+            .max_headers(MOST_HEADERS)
+            .max_buf_size(LONGEST_HEAD);
         let server = Connections {
             app,
             http,
