@@ -1,16 +1,23 @@
 //! The document, the routes and what every page has around it.
 
 use crate::{
-    pages::{about::About, board::Board, home::Home},
-    visitor::use_current_visitor,
+    accounts::{Profile, SignOut, use_current_account},
+    pages::{
+        about::About,
+        account::{SignInPage, SignUpPage},
+        board::Board,
+        home::Home,
+        staff::Staff,
+    },
 };
-use leptos::prelude::*;
+use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
     components::{A, Route, Router, Routes},
     path,
 };
+use mizan::auth::use_session;
 
 /// The document around the application; rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -47,6 +54,9 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Home ssr=SsrMode::InOrder/>
                     <Route path=path!("/board/:member") view=Board ssr=SsrMode::InOrder/>
+                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::InOrder/>
+                    <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::InOrder/>
+                    <Route path=path!("/staff") view=Staff ssr=SsrMode::InOrder/>
                     <Route path=path!("/about") view=About ssr=SsrMode::InOrder/>
                 </Routes>
             </main>
@@ -57,12 +67,12 @@ pub fn App() -> impl IntoView {
 
 #[component]
 fn Header() -> impl IntoView {
-    let visitor = use_current_visitor();
-    let greeting = move || {
-        visitor.get().map(|visitor| {
-            visitor.map(|visitor| match visitor.name {
-                Some(name) => format!("Signed in as {name}"),
-                None => "You are a guest".to_owned(),
+    let account = use_current_account();
+    let who = move || {
+        account.get().map(|account| {
+            account.map(|account| match account {
+                Some(account) => view! { <Member account/> }.into_any(),
+                None => view! { <Guest/> }.into_any(),
             })
         })
     };
@@ -76,12 +86,47 @@ fn Header() -> impl IntoView {
                 <A href="/">"Notes"</A>
                 <A href="/about">"About"</A>
             </nav>
-            <p class="visitor" data-testid="visitor">
+            <div class="visitor">
                 <Suspense fallback=|| "…">
-                    <ErrorBoundary fallback=|_| "Nobody knows who you are">{greeting}</ErrorBoundary>
+                    <ErrorBoundary fallback=|_| "Nobody knows who you are">{who}</ErrorBoundary>
                 </Suspense>
-            </p>
+            </div>
         </header>
+        <Expired/>
+    }
+}
+
+#[component]
+fn Guest() -> impl IntoView {
+    view! {
+        <span data-testid="visitor">"You are a guest"</span>
+        <A href="/sign-in">"Sign in"</A>
+        <A href="/sign-up">"Sign up"</A>
+    }
+}
+
+#[component]
+fn Member(account: Profile) -> impl IntoView {
+    let sign_out = ServerAction::<SignOut>::new();
+    view! {
+        <span data-testid="visitor">"Signed in as " <strong>{account.name}</strong></span>
+        {account.is_staff.then(|| view! { <A href="/staff">"Members"</A> })}
+        <ActionForm action=sign_out>
+            <button type="submit" class="plain">"Sign out"</button>
+        </ActionForm>
+    }
+}
+
+/// Says that the session ended while the page was open.
+#[component]
+fn Expired() -> impl IntoView {
+    let session = use_session();
+    view! {
+        <div role="status">
+            <Show when=move || session.expired()>
+                <p class="notice">"You have been signed out. " <A href="/sign-in">"Sign in again"</A></p>
+            </Show>
+        </div>
     }
 }
 

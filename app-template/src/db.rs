@@ -4,20 +4,24 @@
 
 use sqlx::{AnyPool, any::AnyPoolOptions, migrate::MigrateError};
 
+/// Where the database is.
+pub fn url() -> String {
+    std::env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite://notes.db".to_owned())
+}
+
 /// Connects, creating the file and the tables where they are missing.
 ///
 /// # Errors
 ///
 /// When the database can't be reached or its tables can't be brought up to date.
-pub async fn connect() -> Result<AnyPool, sqlx::Error> {
+pub async fn connect(url: &str) -> Result<AnyPool, sqlx::Error> {
     sqlx::any::install_default_drivers();
-    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite://notes.db".to_owned());
     let pool = if url.starts_with("sqlite:") {
-        sqlite(&url).await?
+        sqlite(url).await?
     } else {
-        AnyPool::connect(&url).await?
+        AnyPool::connect(url).await?
     };
-    migrate(&pool, &url).await?;
+    migrate(&pool, url).await?;
     Ok(pool)
 }
 

@@ -4,18 +4,19 @@
 //! | --- | --- |
 //! | `app.rs` | the document, the routes and the pages' frame |
 //! | `pages/` | one file for each page |
-//! | `visitor.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
-//! | `db.rs` | the database, on the server only |
+//! | `accounts.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
+//! | `users.rs`, `db.rs` | accounts and the database, on the server only |
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |
 
+pub mod accounts;
 pub mod app;
 pub mod notes;
 pub mod pages;
-pub mod visitor;
 
 mizan::server! {
     pub mod db;
+    pub mod users;
 }
 
 /// Called by the page once the browser has loaded the WebAssembly.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 mizan::server! {
-    use crate::visitor;
-    use mizan::Error;
+    use crate::users::Account;
+    use mizan::{Error, auth::GuardContext};
     use sqlx::AnyPool;
 
     /// How many letters a note may have.
@@ -73,14 +73,14 @@ pub async fn member_since(name: String) -> mizan::Result<Option<String>> {
     Ok(first)
 }
 
-/// Puts a note on the wall, in the name that the visitor gave.
+/// Puts a note on the wall, in the name of whoever has signed in.
 ///
 /// The wall is stale afterwards. So is the author's board, which only the body knows.
-#[mizan::client(input = PostUrl, affects = WallContext)]
+#[mizan::client(input = PostUrl, affects = WallContext, auth)]
 pub async fn add_note(text: String) -> mizan::Result<()> {
-    let author = visitor::name().ok_or_else(|| {
-        Error::unauthorized("Introduce yourself first, so that we know whose note it is")
-    })?;
+    // `auth`: there is somebody
+    let account = mizan::current_user::<Account>().await?;
+    let author = account.map(|account| account.name).unwrap_or_default();
     let text = checked(&text)?;
     let pool: AnyPool = mizan::state();
     sqlx::query("INSERT INTO notes (author, text) VALUES ($1, $2)")
@@ -94,7 +94,7 @@ pub async fn add_note(text: String) -> mizan::Result<()> {
 
 /// Ticks a note off, or takes that back. `member` has the name of the board's parameter, so it
 /// says which board is stale.
-#[mizan::client(affects = [BoardContext, WallContext])]
+#[mizan::client(affects = [BoardContext, WallContext], auth = is_own_board)]
 pub async fn tick_note(member: String, id: i64, done: bool) -> mizan::Result<()> {
     let pool: AnyPool = mizan::state();
     let ticked = sqlx::query("UPDATE notes SET done = $1 WHERE id = $2 AND author = $3")
@@ -111,7 +111,7 @@ pub async fn tick_note(member: String, id: i64, done: bool) -> mizan::Result<()>
 
 /// Writes another text on a note. The answer is the board's new list, which takes the old one's
 /// place; the progress has not changed, and is not asked for.
-#[mizan::client(merge = board_notes, affects = WallContext)]
+#[mizan::client(merge = board_notes, affects = WallContext, auth = is_own_board)]
 pub async fn rewrite_note(member: String, id: i64, text: String) -> mizan::Result<Vec<Note>> {
     let text = checked(&text)?;
     let pool: AnyPool = mizan::state();
@@ -125,6 +125,31 @@ pub async fn rewrite_note(member: String, id: i64, text: String) -> mizan::Resul
 }
 
 mizan::server! {
+    /// What happens on a board.
+    trait OnBoard {
+        fn member(&self) -> &str;
+    }
+
+    impl OnBoard for TickNote {
+        fn member(&self) -> &str {
+            &self.member
+        }
+    }
+
+    impl OnBoard for RewriteNote {
+        fn member(&self) -> &str {
+            &self.member
+        }
+    }
+
+    /// A guard: it runs before the body, and sees who calls and what with.
+    async fn is_own_board(cx: &GuardContext<Account>, call: &impl OnBoard) -> mizan::Result<()> {
+        if cx.user().name == call.member() {
+            return Ok(());
+        }
+        Err(Error::forbidden("That is somebody else's board"))
+    }
+
     /// A row of the table.
     type Row = (i64, String, String, String, i64);
 

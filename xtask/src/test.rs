@@ -97,7 +97,7 @@ fn plain(arguments: &[&str]) -> Command {
 fn fmt() -> Result {
     run_program(cargo().args(["fmt", "--all", "--check"]))?;
     // rustfmt does not follow a `mod` inside of `mizan::server!`
-    let modules = ["app-template/src/db.rs"];
+    let modules = ["app-template/src/db.rs", "app-template/src/users.rs"];
     run_program(
         program("rustfmt")
             .args(["--check", "--edition", "2024"])

@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::components::A;
 
 /// How the page came to be, for whoever reads the source next.
 #[component]
@@ -10,12 +11,13 @@ pub fn About() -> impl IntoView {
             <h1>"How this works"</h1>
             <p>
                 "The server rendered this page. Your browser took it over without asking for
-                anything again: your name came along with it."
+                anything again: who you are came along with it."
             </p>
             <ol class="steps">
                 <li><strong>"Read"</strong>" — " <code>"latest_notes"</code> " is one async function. The page calls it as if it were here."</li>
-                <li><strong>"Share"</strong>" — " <code>"current_visitor"</code> " belongs to the global context: it ran once, and the header and the form both read it."</li>
+                <li><strong>"Share"</strong>" — " <code>"current_account"</code> " belongs to the global context: it ran once, and every component that asks reads it."</li>
                 <li><strong>"Write"</strong>" — " <code>"add_note"</code> " answers with a typed error where a note is too long. Switch JavaScript off: it still does."</li>
+                <li><strong>"Guard"</strong>" — " <code>"auth = \"staff\""</code> " on a function is asked wherever the function is called: " <A href="/staff">"the members"</A> " are for staff."</li>
             </ol>
         </section>
     }

@@ -1,8 +1,5 @@
 use super::{Failure, Problem, first};
-use crate::{
-    notes::{AddNote, Note, WallContextProvider, use_latest_notes},
-    visitor::{Introduce, Leave, use_current_visitor},
-};
+use crate::notes::{AddNote, Note, WallContextProvider, use_latest_notes};
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -16,48 +13,11 @@ pub fn Home() -> impl IntoView {
             <h1>"What the team should know"</h1>
             <p>"Short notes, pinned where everybody passes by."</p>
         </section>
-        <Who/>
         <NewNote/>
         <section aria-labelledby="wall">
             <h2 id="wall">"On the wall"</h2>
             <WallContextProvider><Wall/></WallContextProvider>
         </section>
-    }
-}
-
-/// Asks for the visitor's name, or says it.
-#[component]
-fn Who() -> impl IntoView {
-    let visitor = use_current_visitor();
-    let introduce = ServerAction::<Introduce>::new();
-    let leave = ServerAction::<Leave>::new();
-    let known = move |name: String| {
-        view! {
-            <ActionForm action=leave attr:class="card row">
-                <p>"You write as " <strong>{name}</strong> "."</p>
-                <button type="submit" class="plain">"Not you?"</button>
-            </ActionForm>
-        }
-    };
-    let unknown = move || {
-        view! {
-            <ActionForm action=introduce attr:class="card">
-                <label for="name">"Your name"</label>
-                <div class="row">
-                    <input id="name" name="name" autocomplete="given-name" required maxlength="40"/>
-                    <button type="submit">"Introduce yourself"</button>
-                </div>
-                <Failure of=move || introduce.value().get().and_then(Result::err)/>
-            </ActionForm>
-        }
-    };
-    view! {
-        <Suspense>
-            {move || visitor.get().and_then(Result::ok).map(|visitor| match visitor.name {
-                Some(name) => known(name).into_any(),
-                None => unknown().into_any(),
-            })}
-        </Suspense>
     }
 }
 

@@ -1,8 +1,10 @@
 //! The pages, one file each, and what they share.
 
 pub mod about;
+pub mod account;
 pub mod board;
 pub mod home;
+pub mod staff;
 
 use leptos::prelude::*;
 use mizan::Code;
