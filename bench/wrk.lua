@@ -1,10 +1,14 @@
 -- What wrk sends, and how it tells `cargo xtask bench` what it measured.
 --
--- With an argument: a POST of that text as JSON. Without one: a GET, as a browser asks for a page.
+-- The first argument: a text to POST as JSON, or nothing for a GET, as a browser asks for a page.
+-- The second: a cookie, or nothing.
 
 function init(arguments)
-  local body = arguments[1]
-  if body then
+  local body, cookie = arguments[1], arguments[2]
+  if cookie ~= "" then
+    wrk.headers["Cookie"] = cookie
+  end
+  if body ~= "" then
     wrk.method = "POST"
     wrk.body = body
     wrk.headers["Content-Type"] = "application/json"

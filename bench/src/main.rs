@@ -9,6 +9,7 @@
 mod contexts;
 mod flight;
 mod servers;
+mod users;
 
 use servers::Server;
 use std::{io, process::ExitCode};

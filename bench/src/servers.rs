@@ -89,7 +89,9 @@ async fn without_delay(listener: TcpListener, router: Router) -> std::io::Result
 }
 
 fn mizan() -> Result<Router, mizan::server::RegistryError> {
-    Mizan::new(options()).try_router(mizan_page::App, mizan_page::shell)
+    Mizan::new(options())
+        .users(crate::users::Accounts)
+        .try_router(mizan_page::App, mizan_page::shell)
 }
 
 #[derive(Deserialize)]

@@ -1,14 +1,11 @@
 import type { Page } from "@playwright/test";
-import { expect, hydrated, test, unique } from "./support";
+import { expect, hydrated, signUp, test } from "./support";
 
-/** Introduces somebody new and pins their notes, one after the other; returns their name. */
+/** Signs somebody new up and pins their notes, one after the other; returns their name. */
 async function somebody(page: Page, ...notes: string[]) {
-  const name = unique("Ana").slice(0, 30);
+  const name = await signUp(page);
   await page.goto("/");
   await hydrated(page);
-  await page.getByLabel("Your name").fill(name);
-  await page.getByRole("button", { name: "Introduce yourself" }).click();
-  await expect(page.getByTestId("visitor")).toHaveText(`Signed in as ${name}`);
   for (const note of notes) {
     await page.getByLabel("A new note").fill(note);
     await page.getByRole("button", { name: "Pin it" }).click();

@@ -1,4 +1,4 @@
-import { expect, hydrated, test, unique } from "./support";
+import { expect, hydrated, signUp, test, unique } from "./support";
 
 test("the server renders the page, and the browser asks for nothing again", async ({ page, request, watch }) => {
   const html = await (await request.get("/")).text();
@@ -25,20 +25,6 @@ test("going to another page loads no document and fetches no context", async ({ 
   expect(watch.calls, "the notes, and not the visitor").toEqual(["GET /api/mizan/ctx/wall"]);
 });
 
-test("a name is remembered, shown everywhere and forgotten", async ({ page, watch }) => {
-  await page.goto("/");
-  await hydrated(page);
-  await page.getByLabel("Your name").fill("Ada <b>");
-  await page.getByRole("button", { name: "Introduce yourself" }).click();
-  await expect(page.getByTestId("visitor")).toHaveText("Signed in as Ada <b>");
-  expect(watch.calls).toEqual(["POST /api/mizan/call/introduce"]);
-  await page.reload();
-  await hydrated(page);
-  await expect(page.getByTestId("visitor")).toHaveText("Signed in as Ada <b>");
-  await page.getByRole("button", { name: "Not you?" }).click();
-  await expect(page.getByTestId("visitor")).toHaveText("You are a guest");
-});
-
 test("a call's error is shown where it happened, and nothing is lost", async ({ page, watch }) => {
   await page.goto("/");
   await hydrated(page);
@@ -46,12 +32,13 @@ test("a call's error is shown where it happened, and nothing is lost", async ({ 
   const alert = page.getByRole("alert");
   await text.fill("Nobody's note");
   await page.getByRole("button", { name: "Pin it" }).click();
-  await expect(alert.getByText("Introduce yourself first")).toBeVisible();
+  await expect(alert.getByText("sign in first")).toBeVisible();
   await expect(text).toHaveValue("Nobody's note");
 
-  await page.getByLabel("Your name").fill("Noor");
-  await page.getByRole("button", { name: "Introduce yourself" }).click();
-  await expect(page.getByTestId("visitor")).toHaveText("Signed in as Noor");
+  await signUp(page);
+  await page.goto("/");
+  await hydrated(page);
+  watch.calls.length = 0;
   await text.fill("x".repeat(281));
   await page.getByRole("button", { name: "Pin it" }).click();
   await expect(alert.getByText("281 letters are too many")).toBeVisible();
@@ -94,7 +81,7 @@ test("the keyboard reaches everything", async ({ page }) => {
   await page.keyboard.type("By keyboard");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("alert").getByText("Introduce yourself first")).toBeVisible();
+  await expect(page.getByRole("alert").getByText("sign in first")).toBeVisible();
 });
 
 test("nothing overflows on a small screen", async ({ page }) => {

@@ -42,4 +42,21 @@ export function unique(text: string) {
   return `${text} ${Math.random().toString(36).slice(2)}`;
 }
 
+export const PASSWORD = "correct horse";
+
+/** Fills in the form of the page that is open: a name and a password. */
+export async function fillIn(page: Page, name: string, password = PASSWORD) {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+}
+
+/** Opens an account, with or without JavaScript; returns its name. */
+export async function signUp(page: Page, name = unique("Ana").slice(0, 30)) {
+  await page.goto("/sign-up");
+  await fillIn(page, name);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await expect(page.getByTestId("visitor")).toHaveText(`Signed in as ${name}`);
+  return name;
+}
+
 export { expect };

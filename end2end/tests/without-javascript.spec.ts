@@ -1,4 +1,4 @@
-import { expect, test, unique } from "./support";
+import { expect, fillIn, signUp, test, unique } from "./support";
 
 test.use({ javaScriptEnabled: false });
 
@@ -13,15 +13,34 @@ test("forms post, come back with their error and leave no trace of it", async ({
   await page.goto("/?tab=1");
   await page.getByLabel("A new note").fill("Nobody's note");
   await page.getByRole("button", { name: "Pin it" }).click();
-  await expect(page.getByRole("alert").getByText("Introduce yourself first")).toBeVisible();
+  await expect(page.getByRole("alert").getByText("sign in first")).toBeVisible();
 
-  await page.getByLabel("Your name").fill("Jonas");
-  await page.getByRole("button", { name: "Introduce yourself" }).click();
-  await expect(page.getByTestId("visitor")).toHaveText("Signed in as Jonas");
-  expect(new URL(page.url()).search, "the error is gone from the address").toBe("?tab=1");
-
+  const name = await signUp(page);
+  await page.goto("/?tab=1");
   const note = unique("Written without JavaScript");
   await page.getByLabel("A new note").fill(note);
   await page.getByRole("button", { name: "Pin it" }).click();
   await expect(page.getByText(note)).toBeVisible();
+  expect(new URL(page.url()).search, "no error is in the address").toBe("?tab=1");
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByTestId("visitor")).toHaveText("You are a guest");
+  await page.goto("/sign-in");
+  await fillIn(page, name, "battery staple");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert").getByText("There is no such name")).toBeVisible();
+  expect(page.url(), "nothing of the password is in the address").not.toContain("battery");
+  await fillIn(page, name);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByTestId("visitor")).toHaveText(`Signed in as ${name}`);
+  expect(new URL(page.url()).pathname).toBe("/");
+});
+
+test("a page for staff says so, and is a page all the same", async ({ page }) => {
+  const response = await page.goto("/staff");
+  expect(response?.status()).toBe(200);
+  await expect(page.getByRole("alert").getByText("sign in first")).toBeVisible();
+  await signUp(page);
+  await page.goto("/staff");
+  await expect(page.getByRole("alert").getByText("you may not do that")).toBeVisible();
 });

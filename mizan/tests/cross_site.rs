@@ -267,6 +267,28 @@ async fn calls_forms_and_reads() {
                 assert_eq!(answer.status, expected, "{what}: {}", answer.text);
                 assert_eq!(effects.take(), usize::from(expected == 200), "{what}");
             }
+            // A form that the browser submits by itself: no page of ours for another site's
+            let form_request = request(
+                Method::POST,
+                "/api/mizan/call/act_as_form",
+                origin,
+                *content_type,
+            )
+            .header(header::ACCEPT, "text/html,*/*;q=0.8")
+            .header(header::REFERER, "https://evil.example/page");
+            let answer = send(&app, form_request.body(Body::from(*body)).unwrap()).await;
+            let is_form = content_type.is_some_and(|one| one.contains("urlencoded"));
+            let expected = match (*may, is_form) {
+                (false, _) => 403,
+                (true, true) => 303,
+                (true, false) => *form,
+            };
+            assert_eq!(
+                answer.status, expected,
+                "{from}, {content_type:?}: {}",
+                answer.text
+            );
+            effects.take();
             // Reading has no effects, and its answer is the browser's to keep from others
             let request = request(Method::GET, "/api/mizan/ctx/read", origin, *content_type);
             let answer = send(&app, request.body(Body::empty()).unwrap()).await;

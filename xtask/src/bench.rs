@@ -3,12 +3,14 @@
 //! 1. [`size`]: what the browser downloads for one small page.
 //! 2. [`load`]: servers built for release, loaded by wrk in turns.
 //! 3. [`flight`]: from a mutation to fresh data.
-//! 4. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
+//! 4. [`internal`]: what no request shows, measured by tests of the crate itself.
+//! 5. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
 //!
 //! A goal that is missed is reported, and is no failure of the command: how fast something runs
 //! depends on the machine.
 
 mod flight;
+mod internal;
 mod load;
 mod report;
 mod size;
@@ -32,6 +34,7 @@ const CALLS: &[Peer] = &[
         path: "/api/echo",
         body: ECHO,
         answer: TEXT,
+        signed_in: false,
     },
     Peer {
         label: "Leptos `#[server]`",
@@ -39,6 +42,7 @@ const CALLS: &[Peer] = &[
         path: "/api/echo",
         body: ECHO,
         answer: TEXT,
+        signed_in: false,
     },
     Peer {
         label: "`#[mizan::client]`",
@@ -46,6 +50,7 @@ const CALLS: &[Peer] = &[
         path: "/api/mizan/call/echo",
         body: ECHO,
         answer: TEXT,
+        signed_in: false,
     },
 ];
 
@@ -57,6 +62,7 @@ const PAGES: &[Peer] = &[
         path: "/",
         body: None,
         answer: "ada@example.com",
+        signed_in: false,
     },
     Peer {
         label: "Leptos with TCP_NODELAY",
@@ -64,6 +70,7 @@ const PAGES: &[Peer] = &[
         path: "/",
         body: None,
         answer: "ada@example.com",
+        signed_in: false,
     },
     Peer {
         label: "Mizan, global context",
@@ -71,6 +78,7 @@ const PAGES: &[Peer] = &[
         path: "/",
         body: None,
         answer: "ada@example.com",
+        signed_in: false,
     },
 ];
 
@@ -82,6 +90,7 @@ const BUNDLES: &[Peer] = &[
         path: "/api/mizan/call/first",
         body: Some(r#"{"number":7}"#),
         answer: "{\"result\":8}",
+        signed_in: false,
     },
     Peer {
         label: "a bundle of five members",
@@ -89,6 +98,27 @@ const BUNDLES: &[Peer] = &[
         path: "/api/mizan/ctx/five?number=7",
         body: None,
         answer: r#""first":8"#,
+        signed_in: false,
+    },
+];
+
+/// The same function for everybody, and behind a guard.
+const GUARDS: &[Peer] = &[
+    Peer {
+        label: "a call, of somebody who has signed in",
+        server: "mizan",
+        path: "/api/mizan/call/echo",
+        body: ECHO,
+        answer: TEXT,
+        signed_in: true,
+    },
+    Peer {
+        label: "a guarded call",
+        server: "mizan",
+        path: "/api/mizan/call/guarded_echo",
+        body: ECHO,
+        answer: TEXT,
+        signed_in: true,
     },
 ];
 
@@ -108,13 +138,18 @@ pub(crate) fn run() -> Result {
     let calls = load::measure("calls", CALLS)?;
     let pages = load::measure("pages", PAGES)?;
     let bundles = load::measure("bundles", BUNDLES)?;
+    let guards = load::measure("guards", GUARDS)?;
     let flight = flight::measure()?;
+    let cross_site = internal::cross_site()?;
 
     let [axum, leptos, mizan] = &calls[..] else {
         return Err("three servers answer calls".to_owned());
     };
     let [call, bundle] = &bundles[..] else {
         return Err("a call and a bundle are compared".to_owned());
+    };
+    let [open, guarded] = &guards[..] else {
+        return Err("two calls are compared".to_owned());
     };
     let [_, leptos_page, mizan_page] = &pages[..] else {
         return Err("three servers answer pages".to_owned());
@@ -156,12 +191,23 @@ pub(crate) fn run() -> Result {
             sizes.member(),
             1.5,
         ),
+        Goal::at_least(
+            "guarded call, of an unguarded one's throughput",
+            guarded.ratio(open),
+            0.80,
+        ),
+        Goal::at_most(
+            "cross-site protection of a request, in nanoseconds",
+            cross_site,
+            350.0,
+        ),
     ];
     Report {
         busy,
         calls: &calls,
         pages: &pages,
         bundles: &bundles,
+        guards: &guards,
         flight: &flight,
         sizes: &sizes,
         goals: &goals,

@@ -45,17 +45,26 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let expected = Expected::of(&parts.headers);
+    let parts = match site.cross_site.admit(parts, &site.proxies) {
+        Ok(parts) => parts,
+        // A form of another site's gets no page of this one
+        Err(error) => {
+            body::discard(expected, body).await;
+            return answer::error(&error);
+        }
+    };
     // What a form without JavaScript goes back to
     let form = Form::of(function, &parts.headers);
     let mounted = parts.headers.get(MOUNTED).cloned();
     let work = Work::new(Scope::new(Arc::clone(&site)));
     let received = async {
-        match admit(&site, &work.scope, function, parts).await {
-            Ok((parts, encoding)) => {
+        match admit(&work.scope, function, &parts.headers).await {
+            Ok(encoding) => {
                 let body = body::read(&parts.headers, body, site.body_limit).await?;
                 Ok((parts, body, encoding))
             }
-            Err((error, expected)) => {
+            Err(error) => {
                 body::discard(expected, body).await;
                 Err(error)
             }
@@ -95,22 +104,10 @@ async fn handle(
     response
 }
 
-/// Decides on the head of a call, before its body is read. An error comes with whether the body
-/// is on its way.
-async fn admit(
-    site: &Site,
-    scope: &Scope,
-    function: &Registration,
-    parts: Parts,
-) -> std::result::Result<(Parts, Encoding), (Error, Expected)> {
-    let expected = Expected::of(&parts.headers);
-    let admitted = async {
-        let parts = site.cross_site.admit(parts, &site.proxies)?;
-        bearer::present(scope, &parts.headers).await?;
-        let encoding = encoding(&parts.headers, function)?;
-        Ok((parts, encoding))
-    };
-    admitted.await.map_err(|error| (error, expected))
+/// Decides on the head of a call, before its body is read.
+async fn admit(scope: &Scope, function: &Registration, headers: &HeaderMap) -> Result<Encoding> {
+    bearer::present(scope, headers).await?;
+    encoding(headers, function)
 }
 
 /// A call on its way through the server.

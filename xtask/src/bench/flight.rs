@@ -1,7 +1,7 @@
 //! How fast what a mutation changed is on the screen.
 
 use crate::{
-    process::{Result, cargo, output, program, target},
+    process::{Result, output, program, target},
     steps::step,
 };
 
@@ -32,37 +32,17 @@ pub(crate) fn measure() -> Result<Flight> {
         measured = Some((single, double));
         Ok(())
     })?;
-    let mut scoped = None;
-    step("measuring an invalidation among 10,000 instances", || {
-        let text = output(
-            cargo()
-                .args([
-                    "test",
-                    "--quiet",
-                    "--release",
-                    "-p",
-                    "mizan",
-                    "--lib",
-                    "--features",
-                    "csr",
-                ])
-                .args(["one_scoped_invalidation", "--", "--nocapture"]),
-        )?;
-        scoped = numbers(&text).next().map(|microseconds| microseconds / 1e3);
-        Ok(())
-    })?;
-    match (measured, scoped) {
-        (Some((single, double)), Some(scoped)) => Ok(Flight {
-            single,
-            double,
-            scoped,
-        }),
-        _ => Err("no times were printed".to_owned()),
-    }
+    let scoped = super::internal::scoped_invalidation()?;
+    let (single, double) = measured.ok_or("no times were printed")?;
+    Ok(Flight {
+        single,
+        double,
+        scoped,
+    })
 }
 
 /// The numbers of the line that begins with `measured`.
-fn numbers(text: &str) -> impl Iterator<Item = f64> {
+pub(super) fn numbers(text: &str) -> impl Iterator<Item = f64> {
     let line = text.lines().find_map(|line| line.strip_prefix("measured "));
     let words = line.unwrap_or_default().split(' ');
     words.filter_map(|word| word.parse().ok())

@@ -34,6 +34,8 @@ pub(crate) struct Peer {
     /// The name that `mizan-bench` knows it by.
     pub(crate) server: &'static str,
     pub(crate) path: &'static str,
+    /// Whether it is asked as somebody who has signed in.
+    pub(crate) signed_in: bool,
 }
 
 /// What was measured of a server: medians.
@@ -78,6 +80,7 @@ pub(crate) fn measure(name: &str, peers: &'static [Peer]) -> Result<Vec<Measured
 struct Contestant {
     peer: &'static Peer,
     server: Server,
+    cookie: String,
     bytes: usize,
     turns: Vec<Turn>,
 }
@@ -91,10 +94,16 @@ struct Turn {
 impl Contestant {
     fn start(peer: &'static Peer) -> Result<Self> {
         let server = Server::start(peer.server)?;
-        let bytes = server.check(peer)?;
+        let cookie = if peer.signed_in {
+            server.sign_in()?
+        } else {
+            String::new()
+        };
+        let bytes = server.check(peer, &cookie)?;
         Ok(Self {
             peer,
             server,
+            cookie,
             bytes,
             turns: Vec::new(),
         })
@@ -106,7 +115,7 @@ impl Contestant {
             count,
             seconds,
             latency,
-        } = wrk(self.server.addr, self.peer)?;
+        } = wrk(self.server.addr, self.peer, &self.cookie)?;
         let cpu = self.server.cpu_seconds()? - before;
         if !warm_up {
             self.turns.push(Turn {
@@ -182,8 +191,8 @@ impl Server {
     }
 
     /// Asks once and returns how long the answer is.
-    fn check(&self, peer: &Peer) -> Result<usize> {
-        let answer = ask(self.addr, peer.path, peer.body)
+    fn check(&self, peer: &Peer, cookie: &str) -> Result<usize> {
+        let answer = ask(self.addr, peer.path, peer.body, cookie)
             .map_err(|error| format!("the server `{}`: {error}", peer.server))?;
         if answer.starts_with("HTTP/1.1 200 ") && answer.contains(peer.answer) {
             Ok(answer.len())
@@ -193,6 +202,18 @@ impl Server {
                 peer.server
             ))
         }
+    }
+
+    /// Signs in, and returns the cookie of the session.
+    fn sign_in(&self) -> Result<String> {
+        let answer = ask(self.addr, "/api/mizan/call/sign_in", Some("{}"), "");
+        let answer = answer.map_err(|error| format!("nobody could sign in: {error}"))?;
+        let cookie = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next());
+        cookie
+            .map(str::to_owned)
+            .ok_or_else(|| format!("nobody could sign in:\n{answer}"))
     }
 
     /// The time that all threads of the process have taken from the processors.
@@ -224,13 +245,13 @@ impl Drop for Server {
 }
 
 /// One request, on a connection of its own.
-fn ask(addr: SocketAddr, path: &str, body: Option<&str>) -> std::io::Result<String> {
+fn ask(addr: SocketAddr, path: &str, body: Option<&str>, cookie: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let (method, body) = body.map_or(("GET", ""), |body| ("POST", body));
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncookie: {cookie}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )?;
@@ -246,7 +267,7 @@ struct Answers {
     latency: f64,
 }
 
-fn wrk(addr: SocketAddr, peer: &Peer) -> Result<Answers> {
+fn wrk(addr: SocketAddr, peer: &Peer, cookie: &str) -> Result<Answers> {
     // `timeout`: a server that hangs must not hang the bench
     let mut command = program("timeout");
     command
@@ -257,7 +278,8 @@ fn wrk(addr: SocketAddr, peer: &Peer) -> Result<Answers> {
         .arg(root().join("bench/wrk.lua"))
         .arg(format!("http://{addr}{}", peer.path))
         .arg("--")
-        .args(peer.body);
+        .arg(peer.body.unwrap_or_default())
+        .arg(cookie);
     let text = output(&mut command)?;
     let numbers = text
         .lines()

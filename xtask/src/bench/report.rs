@@ -59,6 +59,7 @@ pub(crate) struct Report<'a> {
     pub(crate) calls: &'a [Measured],
     pub(crate) pages: &'a [Measured],
     pub(crate) bundles: &'a [Measured],
+    pub(crate) guards: &'a [Measured],
     pub(crate) flight: &'a Flight,
     pub(crate) sizes: &'a Sizes,
     pub(crate) goals: &'a [Goal],
@@ -84,6 +85,7 @@ impl Report<'_> {
             section("Calls", &load(self.calls)),
             section("Pages", &load(self.pages)),
             section("Bundles", &load(self.bundles)),
+            section("Guards", &load(self.guards)),
             section("From a mutation to fresh data", &self.flight()),
             section("What the browser downloads", &self.sizes()),
         ];
