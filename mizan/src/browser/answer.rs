@@ -3,7 +3,6 @@ use crate::{
     auth::wire::{CHANGED, EXPIRED},
     error::ErrorEnvelope,
 };
-use std::time::Duration;
 
 /// A request to the server: a POST where there is a body, else a GET.
 pub(crate) struct Request {
@@ -53,11 +52,14 @@ impl Session {
 }
 
 impl Response {
-    /// How long to wait before asking again; `None` where this is the answer.
-    pub(crate) fn wait(&self) -> Option<Duration> {
+    /// How many milliseconds to wait at least before asking again; `None` where this is the answer.
+    pub(crate) fn wait(&self) -> Option<u32> {
         match self.status {
-            429 => self.error().and_then(|error| error.retry_after()),
-            502..=504 => Some(Duration::ZERO),
+            429 => {
+                let seconds = self.error()?.retry_after()?.as_secs();
+                u32::try_from(seconds).ok()?.checked_mul(1000)
+            }
+            502..=504 => Some(0),
             _ => None,
         }
     }

@@ -19,8 +19,7 @@ pub(crate) use side::{
     Timer, announce, complain, jitter, now, on_announcement, on_wake, page_data, send,
 };
 
-use futures::channel::oneshot;
-use std::time::Duration;
+use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 /// Why a page that was left alone is looked at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +30,23 @@ pub(crate) enum Wake {
     Reconnect,
 }
 
-/// Waits.
-pub(crate) async fn sleep(time: Duration) {
-    let (over, is_over) = oneshot::channel();
-    let _timer = Timer::new(time, move || {
-        let _ = over.send(());
-    });
-    // Held until then, so it is never dropped before
-    let _: Result<(), _> = is_over.await;
+/// Waits. By a timer, whose code is there already: a channel's would be new.
+pub(crate) async fn sleep(milliseconds: u32) {
+    let time = Duration::from_millis(milliseconds.into());
+    let is_over = Rc::new(Cell::new(false));
+    let mut timer = None;
+    poll_fn(move |context| {
+        if is_over.get() {
+            return Poll::Ready(());
+        }
+        if timer.is_none() {
+            let (is_over, waker) = (Rc::clone(&is_over), context.waker().clone());
+            timer = Some(Timer::new(time, move || {
+                is_over.set(true);
+                waker.wake();
+            }));
+        }
+        Poll::Pending
+    })
+    .await;
 }

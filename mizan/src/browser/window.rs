@@ -10,7 +10,7 @@ use send_wrapper::SendWrapper;
 use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{AbortController, AbortSignal, BroadcastChannel};
+use web_sys::{AbortController, AbortSignal, BroadcastChannel, Event};
 
 /// Sends a request; dropping the future aborts it. A redirect that comes back is followed by the
 /// router.
@@ -170,7 +170,8 @@ pub(crate) fn announce() {
 
 /// Calls `run` when another tab says so.
 pub(crate) fn on_announcement(run: impl Fn() + 'static) {
-    let run = Closure::<dyn Fn()>::new(run).into_js_value();
+    // The type of closure that Leptos has for every event: its code is there already
+    let run = Closure::<dyn FnMut(Event)>::new(move |_| run()).into_js_value();
     TABS.with(|tabs| {
         if let Some(tabs) = tabs {
             tabs.set_onmessage(Some(run.unchecked_ref()));

@@ -15,6 +15,7 @@ mod wire;
 pub use code::Code;
 pub(crate) use wire::ErrorEnvelope;
 
+use crate::json::Entries;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
@@ -147,8 +148,10 @@ impl Error {
 
     /// Returns how long to wait before trying again, where the error says so.
     pub fn retry_after(&self) -> Option<Duration> {
-        let wait = self.details::<Wait>()?;
-        Some(Duration::from_secs(wait.retry_after))
+        // Not through serde's derived code, which would be in every wasm
+        let mut details: Entries = serde_json::from_str(self.0.details.as_ref()?.get()).ok()?;
+        let seconds = details.take("retry_after")?.get().parse().ok()?;
+        Some(Duration::from_secs(seconds))
     }
 
     /// Attaches details, sent beside the message.
@@ -218,7 +221,7 @@ impl Error {
 }
 
 /// `{"retry_after": 30}`, in seconds.
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(serde::Serialize)]
 struct Wait {
     retry_after: u64,
 }

@@ -20,7 +20,6 @@ use serde_json::value::RawValue;
 use std::{
     any::Any,
     sync::{Arc, Mutex, Weak},
-    time::Duration,
 };
 
 /// A context with values for its parameters.
@@ -436,13 +435,13 @@ impl Instance {
 }
 
 /// How often a read that was lost is tried again.
-const RETRIES: i32 = 3;
+const RETRIES: u32 = 3;
 
-/// The longest wait before the first of them; the next may be twice as long.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait before the first of them, in milliseconds; the next may be twice as long.
+const FIRST_WAIT: u32 = 1000;
 
-/// The longest that the server can ask a page to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest that the server can ask a page to wait, in milliseconds.
+const LONGEST_WAIT: u32 = 60_000;
 
 /// Sends a read, again where it was lost on the way, or where the server wants to be asked later.
 /// Reading has no effects, so it can be done twice.
@@ -453,11 +452,12 @@ async fn persist(url: String) -> Result<Response> {
         let wait = match &answer {
             _ if attempt == RETRIES => None,
             Ok(response) => response.wait().map(|wait| wait.min(LONGEST_WAIT)),
-            Err(_) => Some(Duration::ZERO),
+            Err(_) => Some(0),
         };
         let Some(least) = wait else { return answer };
         // Between half of it and all (AWS's "equal jitter")
-        let backoff = FIRST_WAIT.mul_f64(2_f64.powi(attempt) * (0.5 + browser::jitter() / 2.0));
+        let longest = FIRST_WAIT << attempt;
+        let backoff = longest / 2 + (f64::from(longest / 2) * browser::jitter()) as u32;
         browser::sleep(least.max(backoff)).await;
         attempt += 1;
     }

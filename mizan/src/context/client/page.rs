@@ -16,7 +16,6 @@ use leptos::{
 use serde_json::value::RawValue;
 use std::{
     cell::RefCell,
-    collections::HashMap,
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
@@ -37,7 +36,8 @@ thread_local! {
 }
 
 pub(crate) struct Store {
-    instances: Mutex<HashMap<String, Arc<Instance>>>,
+    /// Sorted by their keys: the code of a map would be a kilobyte in every page.
+    instances: Mutex<Vec<Arc<Instance>>>,
     /// How many parameters each context has that there was an instance of.
     parameters: Mutex<Vec<(&'static str, usize)>>,
     /// What the server put into the page and nobody has asked for yet, and when it was read.
@@ -96,9 +96,11 @@ impl Page {
     fn watch(&self) {
         let store = Arc::downgrade(&self.0);
         browser::on_announcement(move || {
-            if let Some(store) = store.upgrade() {
-                Self(store).become_somebody_else(&[]);
+            let Some(store) = store.upgrade() else { return };
+            for instance in store.all_anew() {
+                instance.invalidate();
             }
+            store.heard(Session::Changed);
         });
         let store = Arc::downgrade(&self.0);
         browser::on_wake(move |why| {
@@ -113,8 +115,11 @@ impl Page {
         let instance = Instance::new(context, &self.0);
         self.0.know(C::NAME, C::PARAMETERS.len());
         let mut instances = lock(&self.0.instances);
-        let key = instance.key.clone();
-        Arc::clone(instances.entry(key).or_insert_with(|| Arc::new(instance)))
+        let index = position(&instances, &instance.key).unwrap_or_else(|index| {
+            instances.insert(index, Arc::new(instance));
+            index
+        });
+        Arc::clone(&instances[index])
     }
 
     pub(super) fn mount<C: Context>(&self, context: &C) -> Arc<Mount> {
@@ -176,6 +181,7 @@ impl Page {
             refreshed,
             stale,
         } = answered;
+        let changed = session == Session::Changed;
         self.0
             .forget(merges.iter().map(|merge| &merge.target).chain(&stale));
         let merges: Vec<_> = merges
@@ -186,19 +192,16 @@ impl Page {
             .into_iter()
             .filter_map(|fresh| Some((self.0.known(&fresh.target, since)?, fresh.bundle)))
             .collect();
-        let stale: Vec<_> = stale
-            .iter()
-            .flat_map(|target| self.0.matching(target))
-            .filter(|instance| {
-                refreshed
-                    .iter()
-                    .all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
-            })
-            .collect();
-        let fresh: Vec<_> = refreshed
-            .iter()
-            .map(|((fresh, _), _)| Arc::clone(fresh))
-            .collect();
+        let mut stale = if changed {
+            self.0.all_anew()
+        } else {
+            let targets = stale.iter();
+            targets.flat_map(|target| self.0.matching(target)).collect()
+        };
+        stale.retain(|instance| {
+            let mut refreshed = refreshed.iter();
+            refreshed.all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
+        });
         for ((instance, trusted), merge) in merges {
             if trusted {
                 instance.merge(&merge.member, merge.value);
@@ -216,29 +219,15 @@ impl Page {
         for instance in stale {
             instance.invalidate();
         }
-        if session == Session::Changed {
+        self.0.heard(session);
+        if changed {
             browser::announce();
-            let refreshed: Vec<_> = fresh.iter().map(|instance| &**instance).collect();
-            self.become_somebody_else(&refreshed);
-        } else {
-            self.0.heard(session);
         }
     }
 
     /// Whether the server has said that the visitor's session is over.
     pub(super) fn expired(&self) -> ArcRwSignal<bool> {
         self.0.expired.clone()
-    }
-
-    /// Forgets what was answered to whom the visitor was before, but for what is of now already.
-    fn become_somebody_else(&self, of_now: &[&Instance]) {
-        lock(&self.0.rendered).clear();
-        for instance in self.0.all() {
-            if of_now.iter().all(|fresh| !std::ptr::eq(*fresh, &*instance)) {
-                instance.invalidate();
-            }
-        }
-        self.0.heard(Session::Changed);
     }
 }
 
@@ -306,21 +295,37 @@ impl Store {
         }
     }
 
+    fn find(&self, key: &str) -> Option<Arc<Instance>> {
+        let instances = lock(&self.instances);
+        let index = position(&instances, key).ok()?;
+        Some(Arc::clone(&instances[index]))
+    }
+
     pub(super) fn remove(&self, key: &str) {
-        // Dropped after the lock: what is in it may be anything
-        let removed = lock(&self.instances).remove(key);
-        drop(removed);
+        let mut instances = lock(&self.instances);
+        if let Ok(index) = position(&instances, key) {
+            let removed = instances.remove(index);
+            // Dropped after the lock: what is in it may be anything
+            drop(instances);
+            drop(removed);
+        }
     }
 
     /// The instance that a target names, and whether nothing has happened to it since.
     fn known(&self, target: &Target, since: u64) -> Option<(Arc<Instance>, bool)> {
-        let instance = lock(&self.instances).get(&target.key()).cloned()?;
+        let instance = self.find(&target.key())?;
         let trusted = instance.is_untouched(since);
         Some((instance, trusted))
     }
 
+    /// All of them, where what the page carries is of somebody whom the visitor no longer is.
+    fn all_anew(&self) -> Vec<Arc<Instance>> {
+        lock(&self.rendered).clear();
+        self.all()
+    }
+
     fn all(&self) -> Vec<Arc<Instance>> {
-        lock(&self.instances).values().cloned().collect()
+        lock(&self.instances).clone()
     }
 
     /// How many parameters a context has; `None` where it has no instance here.
@@ -340,20 +345,22 @@ impl Store {
     fn matching(&self, target: &Target) -> Vec<Arc<Instance>> {
         // All parameters are there: at most one, which need not be searched for
         if self.parameters(&target.context) == Some(target.parameters.len()) {
-            let instances = lock(&self.instances);
-            return instances.get(&target.key()).cloned().into_iter().collect();
+            return self.find(&target.key()).into_iter().collect();
         }
         let matches = |instance: &&Arc<Instance>| {
             let mut parameters = target.parameters.iter();
             instance.context == target.context
                 && parameters.all(|(name, value)| instance.has(name, value))
         };
-        lock(&self.instances)
-            .values()
-            .filter(matches)
-            .cloned()
-            .collect()
+        let mut matching = self.all();
+        matching.retain(|instance| matches(&instance));
+        matching
     }
+}
+
+/// Where the instance of a key is, or belongs.
+fn position(instances: &[Arc<Instance>], key: &str) -> Result<usize, usize> {
+    instances.binary_search_by(|instance| instance.key.as_str().cmp(key))
 }
 
 /// Reads the bundles that the server put into the page.
