@@ -30,19 +30,18 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Collects it, and checks what the compiler could not see.
-    pub(crate) fn collect() -> Result<Self, RegistryError> {
+    pub(crate) fn collect() -> Self {
         let mut registry = Self {
             functions: inventory::iter::<Function>().collect(),
             contexts: inventory::iter::<Context>().collect(),
             members: inventory::iter::<Member>().collect(),
         };
         registry.functions.sort_by_key(|function| function.name);
-        RegistryError::unless_empty(registry.mistakes())?;
-        Ok(registry)
+        registry
     }
 
-    fn mistakes(&self) -> Vec<String> {
+    /// What is wrong with it, as far as the compiler could not see.
+    pub(crate) fn mistakes(&self) -> Vec<String> {
         let functions = self
             .functions
             .iter()

@@ -62,9 +62,83 @@ mod six {
     pub(crate) struct OtherContext;
 }
 
+mod seven {
+    use mizan::auth::{AuthUser, AuthnBackend, GuardContext, User};
+    use std::convert::Infallible;
+
+    #[derive(Clone, Debug)]
+    pub(crate) struct Account;
+
+    impl AuthUser for Account {
+        type Id = i64;
+
+        fn id(&self) -> i64 {
+            1
+        }
+
+        fn session_auth_hash(&self) -> &[u8] {
+            b""
+        }
+    }
+
+    impl User for Account {
+        type Public = ();
+
+        fn public(&self) {}
+    }
+
+    #[derive(Clone, Debug)]
+    pub(crate) struct Other;
+
+    impl AuthUser for Other {
+        type Id = i64;
+
+        fn id(&self) -> i64 {
+            1
+        }
+
+        fn session_auth_hash(&self) -> &[u8] {
+            b""
+        }
+    }
+
+    impl User for Other {
+        type Public = ();
+
+        fn public(&self) {}
+    }
+
+    #[derive(Clone)]
+    pub(crate) struct Accounts;
+
+    impl AuthnBackend for Accounts {
+        type User = Account;
+        type Credentials = ();
+        type Error = Infallible;
+
+        async fn authenticate(&self, (): ()) -> Result<Option<Account>, Infallible> {
+            Ok(None)
+        }
+
+        async fn get_user(&self, _: &i64) -> Result<Option<Account>, Infallible> {
+            Ok(None)
+        }
+    }
+
+    async fn check(_: &GuardContext<Other>, _: &Checked) -> mizan::Result<()> {
+        Ok(())
+    }
+
+    #[mizan::client(auth = check)]
+    pub async fn checked() -> mizan::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn all_are_listed_with_their_places() {
-    let error = mizan::Mizan::new(support::options()).api().unwrap_err();
+    let mizan = mizan::Mizan::new(support::options()).users(seven::Accounts);
+    let error = mizan.trusted_proxies(["proxy"]).api().unwrap_err();
     assert_eq!(
         error.mistakes(),
         [
@@ -76,6 +150,9 @@ fn all_are_listed_with_their_places() {
              (mizan/tests/graph.rs:44)",
             "`rename_somebody` merges into `profile`, and has no argument for its parameter `user_id`: \
              the result belongs to one instance (mizan/tests/graph.rs:49)",
+            "\"proxy\" is neither an address nor a network such as \"10.0.0.0/8\"",
+            "the check of `checked` is for users of type `graph::seven::Other`, those of the server \
+             are `graph::seven::Account` (mizan/tests/graph.rs:132)",
         ]
     );
     assert!(error.to_string().starts_with("the server can't start: "));

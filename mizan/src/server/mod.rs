@@ -267,7 +267,7 @@ impl Mizan {
     }
 
     fn endpoints(mut self) -> Result<(Router, Arc<Site>), RegistryError> {
-        let registry = Registry::collect()?;
+        let registry = Registry::collect();
         let options = &self.site.options;
         if options.env == Env::DEV && !options.site_addr.ip().is_loopback() {
             tracing::warn!(
@@ -276,7 +276,9 @@ impl Mizan {
                  set LEPTOS_ENV=PROD where others can reach the server"
             );
         }
-        self.configure(&registry)?;
+        let mut mistakes = registry.mistakes();
+        mistakes.extend(self.configure(&registry));
+        RegistryError::unless_empty(mistakes)?;
         self.site.contexts = Contexts::new(registry.contexts, registry.members);
         let site = Arc::new(self.site);
         let mut router = Router::new();
@@ -305,8 +307,8 @@ impl Mizan {
         Ok((router, site))
     }
 
-    /// Takes what the settings and the functions say together.
-    fn configure(&mut self, registry: &Registry) -> Result<(), RegistryError> {
+    /// Takes what the settings and the functions say together, and returns what is wrong with it.
+    fn configure(&mut self, registry: &Registry) -> Vec<String> {
         let site = &mut self.site;
         let mut mistakes = Vec::new();
         let proxies = self.trusted_proxies.iter().map(String::as_str);
@@ -335,7 +337,6 @@ impl Mizan {
                 _ => {}
             }
         }
-        RegistryError::unless_empty(mistakes)?;
         let rates = registry.functions.iter();
         let rates = rates.filter_map(|function| Some((function.name, function.rate?)));
         site.limits = Limits::new(rates, self.rate);
@@ -343,6 +344,6 @@ impl Mizan {
         site.functions = functions
             .map(|function| (function.name, *function))
             .collect();
-        Ok(())
+        mistakes
     }
 }

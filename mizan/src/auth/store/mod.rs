@@ -1,17 +1,44 @@
 //! Where sessions are kept.
 
-mod connect;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod revoking;
-
-pub use connect::ConnectError;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use self::{memory::MemoryStore, revoking::Revoking};
 use super::{Session, SessionStore};
 use crate::{Error, Result};
 use cookie::time::{self, OffsetDateTime};
-use std::{sync::Arc, time::Duration};
-use tower_sessions::{Expiry, session::Id};
+use futures::future::BoxFuture;
+use std::{fmt, sync::Arc, time::Duration};
+use tower_sessions::{Expiry, session::Id, session_store::ExpiredDeletion};
+
+/// How long a request waits for a store that is gone.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "memory does not wait")
+)]
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+type Connect = fn(&str) -> BoxFuture<'_, std::result::Result<Sessions, ConnectError>>;
+
+/// The stores that this build has, by the schemes of their URLs.
+const STORES: &[(&str, Connect)] = &[
+    #[cfg(feature = "sqlite")]
+    ("sqlite", sqlite::connect),
+    #[cfg(feature = "postgres")]
+    ("postgres", postgres::connect),
+    #[cfg(feature = "postgres")]
+    ("postgresql", postgres::connect),
+    #[cfg(feature = "redis")]
+    ("redis", redis::connect),
+    #[cfg(feature = "redis")]
+    ("rediss", redis::connect),
+];
 
 /// Under which key a session notes when it was last renewed, in seconds since 1970.
 const RENEWED: &str = "mizan.renewed";
@@ -53,6 +80,34 @@ impl Sessions {
         Self {
             store: Arc::new(Revoking::new(store)),
             expire_after: Duration::from_secs(14 * 24 * 60 * 60),
+        }
+    }
+
+    /// Connects to the store that a URL names, and prepares it.
+    ///
+    /// | URL | feature | what |
+    /// | --- | --- | --- |
+    /// | `memory:` | | the memory of this process |
+    /// | `sqlite:..` | `sqlite` | a table in a file; both are created |
+    /// | `postgres:..` | `postgres` | a table, which is created |
+    /// | `redis:..`, `rediss:..` | `redis` | keys that expire |
+    ///
+    /// Sessions that have expired are removed from a table once an hour.
+    ///
+    /// # Errors
+    ///
+    /// Where the store can't be reached, or the URL names one that this build has not.
+    pub async fn connect(url: &str) -> std::result::Result<Self, ConnectError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        if scheme == "memory" {
+            return Ok(Self::memory());
+        }
+        match STORES.iter().find(|(name, _)| *name == scheme) {
+            Some((_, connect)) => connect(url).await,
+            None => Err(ConnectError::new(format!(
+                "there is no store for sessions at {scheme:?}: it is one of memory, sqlite, \
+                 postgres and redis, each but the first with the feature of mizan's of that name"
+            ))),
         }
     }
 
@@ -101,6 +156,45 @@ impl<S: SessionStore> From<S> for Sessions {
 impl Default for Sessions {
     fn default() -> Self {
         Self::memory()
+    }
+}
+
+/// Removes what has expired from a table, as long as the runtime lives.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "memory forgets by itself")
+)]
+fn clean(store: impl ExpiredDeletion) {
+    const INTERVAL: Duration = Duration::from_secs(60 * 60);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            if let Err(error) = store.delete_expired().await {
+                tracing::warn!(%error, "sessions that have expired could not be removed");
+            }
+        }
+    });
+}
+
+/// Why a store for sessions can't be used.
+#[derive(Debug)]
+pub struct ConnectError(Box<dyn std::error::Error + Send + Sync>);
+
+impl ConnectError {
+    fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sessions can't be kept: {}", self.0)
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
     }
 }
 

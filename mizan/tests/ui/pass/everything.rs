@@ -71,6 +71,21 @@ async fn for_some() -> mizan::Result<u8> {
     Ok(1)
 }
 
+#[mizan::client(auth, rate = "10 / min")]
+async fn guarded() -> mizan::Result<u8> {
+    Ok(1)
+}
+
+#[mizan::client(context = "global", auth = "staff", rate = "1/s")]
+async fn guarded_member() -> mizan::Result<u8> {
+    Ok(1)
+}
+
+#[mizan::client(input = PostUrl, auth = "superuser", affects = "global", rate = "5/hour")]
+async fn guarded_mutation() -> mizan::Result<u8> {
+    Ok(1)
+}
+
 fn main() {
     assert_eq!(inner::Renamed::NAME, "f");
     assert_eq!(inner::Renamed::ARGUMENTS, ["text", "list", "type"]);
