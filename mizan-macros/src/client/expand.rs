@@ -209,6 +209,8 @@ fn admission(function: &Function) -> TokenStream {
 /// Asks a function of the application's in addition.
 fn check(path: &syn::Path) -> TokenStream {
     quote_spanned! { path.span()=>
+        const CHECKED: bool = true;
+
         fn user_type() -> ::core::option::Option<::mizan::__private::UserType> {
             ::core::option::Option::Some(::mizan::__private::user_type::<_, Self>(#path))
         }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Error, Result, request::Scope, server::Site};
 use futures::future::BoxFuture;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 /// What takes tokens, and gives them.
 #[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "nothing does"))]
@@ -49,22 +49,26 @@ pub(crate) async fn present(scope: &Scope, headers: &HeaderMap) -> Result<()> {
     let (Some(bearer), Some(users)) = (&scope.site().bearer, &scope.site().users) else {
         return Ok(());
     };
-    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(line) = lines.next() else {
+    let lines = || headers.get_all(header::AUTHORIZATION).iter();
+    let Some(token) = lines().find_map(token) else {
         return Ok(());
     };
     let invalid = || Error::unauthorized("the token is not valid");
-    let line = line.to_str().map_err(|_| invalid())?;
-    let (scheme, token) = line.split_once(' ').unwrap_or((line, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        // Somebody else's: a proxy in front that asks for a password
-        return Ok(());
-    }
-    if lines.next().is_some() {
+    let token = std::str::from_utf8(token).map_err(|_| invalid())?;
+    if lines().nth(1).is_some() {
         return Err(invalid());
     }
-    let principal = bearer.verify(token.trim(), &**users).await?;
+    let principal = bearer.verify(token, &**users).await?;
     let principal = principal.ok_or_else(invalid)?;
     scope.identity().is_known_by_token(principal).await;
     Ok(())
+}
+
+/// What stands behind `Bearer`. Other schemes are somebody else's: a proxy in front may ask for a
+/// password.
+fn token(line: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = line.as_bytes().split_at_checked("bearer".len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer");
+    let ends = token.first().is_none_or(u8::is_ascii_whitespace);
+    (is_bearer && ends).then(|| token.trim_ascii())
 }

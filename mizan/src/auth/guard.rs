@@ -2,6 +2,7 @@ use super::{User, identity, user::UserType};
 use crate::{Error, Result};
 use http::request::Parts;
 use leptos::reactive::owner::use_context;
+use std::fmt;
 
 /// Whom a function lets in: its option `auth`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +79,6 @@ fn sign_in_first() -> Error {
 /// }
 /// # let _ = rename;
 /// ```
-#[derive(Debug)]
 pub struct GuardContext<U> {
     user: U,
     request: Parts,
@@ -106,6 +106,15 @@ impl<U: User> GuardContext<U> {
     /// What it says of the caller (`X-User`, `X-Forwarded-For`) is the caller's own word.
     pub fn request(&self) -> &Parts {
         &self.request
+    }
+}
+
+/// Without the request: its headers are what the caller signs in with.
+impl<U: fmt::Debug> fmt::Debug for GuardContext<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardContext")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,8 @@
 use super::{
     AuthnBackend, Session, User,
-    session::{Cookie, arrived},
-    user::{Backend, Principal, Users},
+    session::{Cookie, Named},
+    store::unavailable,
+    user::{Backend, KEY, Principal, Users},
     wire::{CHANGED, EXPIRED},
 };
 use crate::{Error, Result, request::Scope};
@@ -13,6 +14,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tower_sessions::session::Id;
 
 /// Who the caller of a request is, as far as somebody has asked.
 #[derive(Default)]
@@ -20,37 +22,46 @@ pub(crate) struct Identity {
     visit: OnceLock<Visit>,
     /// Locked while it is found out: those who ask at the same time wait for the one answer.
     principal: tokio::sync::Mutex<Known>,
+    /// Whether a token says it: no session counts beside that.
+    by_token: AtomicBool,
     /// What the answer has to say of the session.
     news: Mutex<Option<&'static str>>,
-    /// Whether the session was written, if it had to be.
+    /// Whether the answer has begun, with the session as it was then.
     committed: AtomicBool,
 }
 
 /// The session that a request came with, or gets.
 struct Visit {
     session: Session,
-    /// Whether a cookie named it.
-    named: bool,
+    /// What the cookie says that named it.
+    named: Option<Named>,
 }
 
 #[derive(Default)]
 enum Known {
     #[default]
     NotYet,
-    /// By the session, or by nothing.
     Is(Option<Principal>),
-    /// By the token that the request carries: no session counts beside it.
-    ByToken(Principal),
+}
+
+tokio::task_local! {
+    /// There while the backend is asked, which can't ask in turn.
+    static ASKING: ();
 }
 
 impl Identity {
-    /// The session of the request; it touches the store when it is read or written.
+    /// The session of the request; it touches the store when it is read or written. A caller with
+    /// a token has one that is gone afterwards.
     pub(super) fn session(&self, scope: &Scope) -> Session {
         let visit = self.visit.get_or_init(|| {
-            let id = arrived(scope);
+            let named = if self.is_by_token() {
+                None
+            } else {
+                Named::by_cookie(scope)
+            };
             Visit {
-                session: scope.site().sessions.open(id),
-                named: id.is_some(),
+                session: scope.site().sessions.open(named.map(|named| named.id)),
+                named,
             }
         });
         visit.session.clone()
@@ -58,19 +69,23 @@ impl Identity {
 
     /// Who the caller is.
     async fn principal(&self, scope: &Scope) -> Result<Option<Principal>> {
-        let mut known = self.principal.lock().await;
-        match &*known {
-            Known::Is(principal) => return Ok(principal.clone()),
-            Known::ByToken(principal) => return Ok(Some(principal.clone())),
-            Known::NotYet => {}
+        if ASKING.try_with(|()| ()).is_ok() {
+            return Err(Error::internal(
+                "the backend of users asks who the caller is, which it is being asked itself",
+            ));
         }
-        let principal = self.find(scope).await?;
+        let mut known = self.principal.lock().await;
+        if let Known::Is(principal) = &*known {
+            return Ok(principal.clone());
+        }
+        let principal = ASKING.scope((), self.find(scope)).await?;
         *known = Known::Is(principal.clone());
         Ok(principal)
     }
 
     async fn find(&self, scope: &Scope) -> Result<Option<Principal>> {
-        let Some(users) = &scope.site().users else {
+        let site = scope.site();
+        let Some(users) = &site.users else {
             return Ok(None);
         };
         let session = self.session(scope);
@@ -79,25 +94,42 @@ impl Identity {
             return Ok(None);
         }
         let principal = users.of_session(session.clone()).await?;
-        if session.id().is_none() {
+        if principal.is_some() {
+            site.sessions.renew(&session).await?;
+        } else if session.id().is_some() {
+            let key = session.get_value(KEY).await.map_err(unavailable)?;
+            let of_nobody = key.is_some_and(|user| !user["user_id"].is_null());
+            if of_nobody {
+                // The account is gone
+                site.sessions.end(&session).await?;
+                self.tell(EXPIRED);
+            }
+        } else if self.named().is_some_and(|named| named.of_user) {
             self.tell(EXPIRED);
-        } else if principal.is_some() {
-            scope.site().sessions.renew(&session).await?;
         }
         Ok(principal)
     }
 
+    fn named(&self) -> Option<Named> {
+        self.visit.get().and_then(|visit| visit.named)
+    }
+
     /// Notes that the caller has shown who they are by a token.
-    pub(crate) async fn is_known_by_token(&self, principal: Principal) {
-        *self.principal.lock().await = Known::ByToken(principal);
+    pub(super) async fn is_known_by_token(&self, principal: Principal) {
+        self.by_token.store(true, Ordering::Relaxed);
+        *self.principal.lock().await = Known::Is(Some(principal));
+    }
+
+    fn is_by_token(&self) -> bool {
+        self.by_token.load(Ordering::Relaxed)
     }
 
     /// Refuses what is done to a session to callers who have none.
-    async fn needs_a_session(&self) -> Result<()> {
-        match *self.principal.lock().await {
-            Known::ByToken(_) => Err(Error::bad_request("a caller with a token has no session")),
-            Known::NotYet | Known::Is(_) => Ok(()),
+    fn needs_a_session(&self) -> Result<()> {
+        if self.is_by_token() {
+            return Err(Error::bad_request("a caller with a token has no session"));
         }
+        Ok(())
     }
 
     /// Takes another principal for the caller from now on.
@@ -120,12 +152,18 @@ impl Identity {
     }
 
     /// Whether the request has made a session that only a cookie could carry on.
-    pub(crate) fn needs_a_cookie(&self) -> bool {
-        let visit = self.visit.get();
-        visit.is_some_and(|visit| visit.session.is_modified() && visit.session.id().is_none())
+    pub(crate) async fn needs_a_cookie(&self) -> bool {
+        let Some(Visit { session, .. }) = self.visit.get() else {
+            return false;
+        };
+        session.is_modified() && session.id().is_none() && !session.is_empty().await
     }
 
     /// Writes the session into its store, and returns what the answer has to say of it.
+    ///
+    /// A cookie is set where the session has another id than the caller knows, and removed where
+    /// this request has ended it. What else may have happened to it is left alone: the answer to a
+    /// request from before a login arrives after it, and would take the new cookie away.
     ///
     /// # Errors
     ///
@@ -135,25 +173,34 @@ impl Identity {
         let Some(Visit { session, named }) = self.visit.get() else {
             return Ok(Commit { cookie: None, news });
         };
-        self.committed.store(true, Ordering::Relaxed);
+        if self.is_by_token() {
+            return Ok(Commit::default());
+        }
+        let sessions = &scope.site().sessions;
         let cookie = Cookie::new(scope.is_development());
+        let is_modified = session.is_modified();
         let cookie = if session.is_empty().await {
-            named.then(|| cookie.removal())
-        } else if session.is_modified() {
-            scope.site().sessions.save(session).await?;
-            session.id().map(|id| cookie.of(id, session))
+            (is_modified && named.is_some()).then(|| cookie.removal())
+        } else if is_modified {
+            sessions.save(session).await?;
+            let is_new = |id: &Id| named.is_none_or(|named| named.id != *id);
+            let id = session.id().filter(is_new);
+            let of_user = session.get_value(KEY).await.map_err(unavailable)?.is_some();
+            id.filter(|id| !sessions.has_ended(*id))
+                .map(|id| cookie.of(id, session, of_user))
         } else {
             None
         };
+        self.committed.store(is_modified, Ordering::Relaxed);
         Ok(Commit { cookie, news })
     }
 }
 
 impl Drop for Identity {
     fn drop(&mut self) {
-        let written = *self.committed.get_mut();
-        let modified = |visit: &Visit| visit.session.is_modified();
-        if !written && self.visit.get().is_some_and(modified) {
+        let is_modified = |visit: &Visit| visit.session.is_modified();
+        let lost = self.visit.get().is_some_and(is_modified) && !*self.committed.get_mut();
+        if lost && !*self.by_token.get_mut() {
             tracing::warn!(
                 "a session was changed after its answer had begun, or by a request that failed: \
                  the change is lost"
@@ -232,7 +279,7 @@ pub async fn current_user<U: User>() -> Result<Option<U>> {
 ///
 /// # Errors
 ///
-/// INTERNAL_ERROR where the backend fails, or where the server was given another one.
+/// UNAVAILABLE where the backend fails; INTERNAL_ERROR where the server was given another one.
 ///
 /// # Example
 ///
@@ -260,7 +307,8 @@ where
 ///
 /// UNAVAILABLE where the sessions' store fails; INTERNAL_ERROR where the backend given to
 /// [`Mizan::users`](crate::Mizan::users) has users of another type; BAD_REQUEST where there can be
-/// no cookie: on a socket, and for a caller with a token.
+/// no cookie, or nothing may have effects: on a socket, in a member of a context that is read, and
+/// for a caller with a token.
 ///
 /// # Example
 ///
@@ -301,11 +349,12 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
     let identity = scope.identity();
-    identity.needs_a_session().await?;
+    identity.needs_a_session()?;
     let session = identity.session(&scope);
-    let principal = users(&scope)?.login(session, user).await?;
+    let principal = users(&scope)?.login(session.clone(), user).await?;
+    // From here on the caller is another one, whatever else fails
     identity.becomes(Some(principal)).await;
-    Ok(())
+    scope.site().sessions.begin(&session).await
 }
 
 /// Signs the caller out: their session ends, in every tab and on every node.
@@ -315,8 +364,8 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
 ///
 /// # Errors
 ///
-/// UNAVAILABLE where the sessions' store fails; BAD_REQUEST on a socket, where the cookie can't be
-/// removed, and for a caller with a token.
+/// UNAVAILABLE where the sessions' store fails, after which this node knows the session for ended
+/// all the same; BAD_REQUEST where [`login`] says so.
 ///
 /// # Example
 ///
@@ -331,10 +380,10 @@ pub async fn logout() -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
     let identity = scope.identity();
-    identity.needs_a_session().await?;
-    scope.site().sessions.end(&identity.session(&scope)).await?;
+    identity.needs_a_session()?;
+    let ended = scope.site().sessions.end(&identity.session(&scope)).await;
     identity.becomes(None).await;
-    Ok(())
+    ended
 }
 
 fn current() -> Result<Scope> {

@@ -6,14 +6,16 @@
 use crate::Result;
 use password_auth::{VerifyError, generate_hash, verify_password};
 use std::{
-    sync::{LazyLock, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     thread::available_parallelism,
 };
 use tokio::sync::Semaphore;
 
 /// How many are hashed at a time.
-static TURNS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(2, Into::into)));
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let processors = available_parallelism().map_or(2, Into::into);
+    Arc::new(Semaphore::new(processors))
+});
 
 /// Hashes a password, for the database.
 ///
@@ -68,6 +70,12 @@ fn nobodys() -> &'static str {
 }
 
 async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _turn = TURNS.acquire().await?;
+    let turn = Arc::clone(&TURNS).acquire_owned().await?;
+    let work = move || {
+        let done = work();
+        // Not before: the work goes on when nobody waits for it any more
+        drop(turn);
+        done
+    };
     Ok(tokio::task::spawn_blocking(work).await?)
 }

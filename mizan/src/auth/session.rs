@@ -1,5 +1,5 @@
 use super::Session;
-use crate::request::{Scope, received};
+use crate::request::{Scope, cookie_values};
 use cookie::{SameSite, time::Duration};
 use http::{HeaderValue, request::Parts};
 use leptos::reactive::owner::with_context;
@@ -36,12 +36,39 @@ pub fn session() -> Session {
     }
 }
 
-/// The id that the request's cookie names.
-pub(super) fn arrived(scope: &Scope) -> Option<Id> {
-    let name = Cookie::new(scope.is_development()).name();
-    let value = with_context(|parts: &Parts| received(&parts.headers, name)).flatten();
-    value?.parse().ok()
+/// What the request's cookie says.
+#[derive(Clone, Copy)]
+pub(super) struct Named {
+    pub(super) id: Id,
+    /// Whether somebody had signed in when the cookie was set. The browser's own word, and good
+    /// for telling them that they no longer are.
+    pub(super) of_user: bool,
 }
+
+impl Named {
+    pub(super) fn by_cookie(scope: &Scope) -> Option<Self> {
+        let name = Cookie::new(scope.is_development()).name();
+        let read = |parts: &Parts| {
+            let mut values = cookie_values(&parts.headers, name);
+            let value = values.next()?;
+            // Of two, one is somebody else's doing
+            values.next().is_none().then(|| value.to_owned())
+        };
+        let value = with_context(read).flatten()?;
+        let id = value.strip_suffix(OF_USER);
+        Some(Self {
+            of_user: id.is_some(),
+            id: id.unwrap_or(&value).parse().ok()?,
+        })
+    }
+}
+
+/// What a user's cookie ends in.
+const OF_USER: &str = ".u";
+
+/// How long a browser keeps a cookie at most (RFC 6265bis, section 5.5). When the session ends, the
+/// server says: so the cookie need not be sent again while it lasts.
+const LONGEST: Duration = Duration::days(400);
 
 /// The cookie that carries a session's id.
 #[derive(Clone, Copy)]
@@ -67,14 +94,13 @@ impl Cookie {
     }
 
     /// The cookie of a session.
-    pub(super) fn of(self, id: Id, session: &Session) -> HeaderValue {
+    pub(super) fn of(self, id: Id, session: &Session, of_user: bool) -> HeaderValue {
         let age = match session.expiry() {
             Some(Expiry::OnSessionEnd) => None,
-            Some(Expiry::OnInactivity(time)) => Some(time),
-            Some(Expiry::AtDateTime(_)) | None => Some(session.expiry_age()),
+            _ => Some(LONGEST),
         };
-        let age = age.map(|age| Duration::seconds(age.whole_seconds()));
-        self.write(id.to_string(), age)
+        let mark = if of_user { OF_USER } else { "" };
+        self.write(format!("{id}{mark}"), age)
     }
 
     /// The cookie that ends it.
@@ -90,7 +116,7 @@ impl Cookie {
             .path("/")
             .build();
         cookie.set_max_age(age);
-        // The id is base64: nothing in it needs more than a header can carry
+        // The id is in base64's letters: a header can carry them
         HeaderValue::from_str(&cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
     }
 }

@@ -11,6 +11,7 @@
 use super::{
     Session, User,
     bearer::Bearer,
+    store::{REFRESH, unavailable},
     user::{Principal, Users},
     wire::TokenPair,
 };
@@ -33,9 +34,6 @@ const TYPE: &str = "at+jwt";
 /// How many seconds the clocks of nodes may differ.
 const LEEWAY: u64 = 5;
 
-/// Under which key of its record a refresh token is kept.
-const KEY: &str = "mizan.refresh";
-
 /// How tokens are made; for [`Mizan::tokens`](crate::Mizan::tokens).
 ///
 /// # Example
@@ -46,7 +44,7 @@ const KEY: &str = "mizan.refresh";
 ///
 /// # fn example(this_year: &[u8], last_year: &[u8]) -> Result<(), mizan::auth::token::KeyError> {
 /// let tokens = Tokens::new("https://api.example.com", Key::new("2026", this_year)?)
-///     .accept(Key::new("2025", last_year)?) // until its last token has expired
+///     .accept(Key::new("2025", last_year)?) // until its last refresh token has expired
 ///     .time_to_live(Duration::from_secs(300));
 /// # let _ = tokens;
 /// # Ok(())
@@ -59,8 +57,8 @@ pub struct Tokens {
     keys: Vec<Key>,
     time_to_live: Duration,
     refresh_time_to_live: Duration,
-    /// One refresh at a time: of two with the same token, one has to lose.
-    refreshing: tokio::sync::Mutex<()>,
+    /// Of two refreshes with the same token, one has to lose: those of a record take turns.
+    refreshing: [tokio::sync::Mutex<()>; 64],
 }
 
 impl Tokens {
@@ -71,11 +69,12 @@ impl Tokens {
             keys: vec![key],
             time_to_live: Duration::from_secs(10 * 60),
             refresh_time_to_live: Duration::from_secs(30 * 24 * 60 * 60),
-            refreshing: tokio::sync::Mutex::default(),
+            refreshing: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         }
     }
 
-    /// Accepts tokens that were signed with `key`, before it was replaced.
+    /// Accepts tokens that were signed with `key`, before it was replaced. Keep it as long as a
+    /// refresh token is valid: those are bound to the key that they were given under, too.
     pub fn accept(mut self, key: Key) -> Self {
         self.keys.push(key);
         self
@@ -97,6 +96,15 @@ impl Tokens {
         &self.keys[0]
     }
 
+    /// What is wrong with the settings, if something is.
+    pub(crate) fn mistake(&self) -> Option<String> {
+        let ids: Vec<_> = self.keys.iter().map(|key| &key.id).collect();
+        let twice = ids
+            .iter()
+            .find(|id| ids.iter().filter(|other| other == id).count() > 1);
+        twice.map(|id| format!("two keys for tokens have the id {id:?}"))
+    }
+
     /// Makes an access token.
     fn sign(&self, principal: &Principal) -> Result<String> {
         let now = OffsetDateTime::now_utc().unix_timestamp().cast_unsigned();
@@ -108,7 +116,7 @@ impl Tokens {
             sub: principal.id()?,
             aud: self.audience.clone(),
             iat: now,
-            exp: now + self.time_to_live.as_secs(),
+            exp: now.saturating_add(self.time_to_live.as_secs()),
             fingerprint: key.seal(&principal.fingerprint()?)?,
         };
         Ok(encode(&header, &claims, &key.encoding)?)
@@ -121,10 +129,13 @@ impl Tokens {
             user: principal.id()?,
             auth_hash: self.key().seal(&principal.auth_hash())?,
             key: self.key().id.clone(),
-            secret: secret.clone(),
+            secret: self.key().seal(secret.as_bytes())?,
         };
-        session.insert(KEY, refresh).await?;
-        session.save().await?;
+        session
+            .insert(REFRESH, refresh)
+            .await
+            .map_err(unavailable)?;
+        session.save().await.map_err(unavailable)?;
         let id = session.id().map(|id| id.to_string()).unwrap_or_default();
         Ok(TokenPair {
             access_token: self.sign(principal)?,
@@ -139,8 +150,8 @@ impl Tokens {
         Expiry::OnInactivity(time.unwrap_or(TimeSpan::MAX))
     }
 
-    /// The record that a refresh token names, if the token is the one that it was given last. One
-    /// that was given before ends the record.
+    /// The record that a refresh token names, if the token is the one that was given for it last.
+    /// One that was given before ends the record.
     async fn redeem(&self, token: &str, site: &Site) -> Result<Option<(Session, Refresh)>> {
         let Some((id, secret)) = token.split_once('.') else {
             return Ok(None);
@@ -148,23 +159,25 @@ impl Tokens {
         let Ok(id) = id.parse() else {
             return Ok(None);
         };
-        let session = site.sessions.open(Some(id));
-        let Some(refresh) = session.get::<Refresh>(KEY).await? else {
+        let session = site.sessions.open_refresh(Some(id), self.expiry());
+        let refresh = session.get::<Refresh>(REFRESH).await.map_err(unavailable)?;
+        let Some(refresh) = refresh else {
             return Ok(None);
         };
-        if self.key().is_sealed(
-            secret.as_bytes(),
-            &self.key().seal(refresh.secret.as_bytes())?,
-        ) {
+        let mut keys = self.keys.iter();
+        let is_latest = keys
+            .any(|key| key.id == refresh.key && key.is_sealed(secret.as_bytes(), &refresh.secret));
+        if is_latest {
             return Ok(Some((session, refresh)));
         }
         tracing::warn!(user = refresh.user, "a refresh token came a second time");
-        session.flush().await?;
+        session.flush().await.map_err(unavailable)?;
         Ok(None)
     }
 
     async fn refreshed(&self, token: &str, site: &Site) -> Result<Option<TokenPair>> {
-        let _alone = self.refreshing.lock().await;
+        let stripe = token.bytes().take(22).map(usize::from).sum::<usize>();
+        let _alone = self.refreshing[stripe % self.refreshing.len()].lock().await;
         let Some((session, refresh)) = self.redeem(token, site).await? else {
             return Ok(None);
         };
@@ -177,12 +190,11 @@ impl Tokens {
             (Some(principal), Some(key))
                 if key.is_sealed(&principal.auth_hash(), &refresh.auth_hash) =>
             {
-                session.set_expiry(Some(self.expiry()));
                 self.pair(&principal, &session).await.map(Some)
             }
             // Gone, or their password is another one
             _ => {
-                session.flush().await?;
+                session.flush().await.map_err(unavailable)?;
                 Ok(None)
             }
         }
@@ -214,8 +226,7 @@ impl Bearer for Tokens {
         site: &'a Site,
     ) -> BoxFuture<'a, Result<TokenPair>> {
         async move {
-            let session = site.sessions.open(None);
-            session.set_expiry(Some(self.expiry()));
+            let session = site.sessions.open_refresh(None, self.expiry());
             self.pair(&principal, &session).await
         }
         .boxed()
@@ -232,7 +243,7 @@ impl Bearer for Tokens {
     fn revoke<'a>(&'a self, token: &'a str, site: &'a Site) -> BoxFuture<'a, Result<()>> {
         async move {
             if let Some((session, _)) = self.redeem(token, site).await? {
-                session.flush().await?;
+                session.flush().await.map_err(unavailable)?;
             }
             Ok(())
         }
@@ -286,9 +297,9 @@ struct Refresh {
     user: String,
     /// The user's `session_auth_hash`, sealed.
     auth_hash: String,
-    /// The id of the key that it is sealed with.
+    /// The id of the key that seals.
     key: String,
-    /// What the token says beside the id of this record.
+    /// What the token says beside the id of this record, sealed.
     secret: String,
 }
 

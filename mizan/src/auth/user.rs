@@ -1,4 +1,4 @@
-use super::{Session, guard::Guard};
+use super::{Session, guard::Guard, store::unavailable};
 use crate::{Error, Result};
 use axum_login::{AuthManager, AuthSession, AuthUser, AuthnBackend};
 use futures::{
@@ -220,7 +220,7 @@ impl UserType {
 }
 
 /// Under which key of a session axum-login keeps whose it is.
-const KEY: &str = "mizan.user";
+pub(super) const KEY: &str = "mizan.user";
 
 /// A backend of the application's.
 pub(crate) struct Backend<B>(pub(crate) B);
@@ -243,7 +243,7 @@ where
         };
         // It has logged why there is none
         let opened = response.extensions_mut().remove();
-        opened.ok_or_else(|| Error::unavailable("who you are can't be found out at the moment"))
+        opened.ok_or_else(cannot_tell)
     }
 
     pub(super) async fn authenticate(
@@ -251,7 +251,7 @@ where
         credentials: B::Credentials,
     ) -> Result<Option<B::User>> {
         let found = self.0.authenticate(credentials).await;
-        found.map_err(|error| Error::internal(error.to_string()))
+        found.map_err(failed)
     }
 
     fn user(user: &dyn Any) -> Result<&B::User> {
@@ -268,15 +268,15 @@ where
         match &before.user {
             // What the session holds is another user's
             Some(other) if other.key()? != user.key()? => {
-                session.flush().await?;
+                session.flush().await.map_err(unavailable)?;
             }
             // axum-login does it for all others; against fixation of the session (CWE-384)
-            Some(_) => session.cycle_id().await?,
+            Some(_) => session.cycle_id().await.map_err(unavailable)?,
             None => {}
         }
         let mut opened = Self::open(backend, session).await?;
         let signed_in = opened.login(&user).await;
-        signed_in.map_err(|error| Error::internal(error.to_string()))?;
+        signed_in.map_err(failed)?;
         Ok(Principal::new(user))
     }
 }
@@ -297,7 +297,7 @@ where
             // An id that is none is nobody's
             let Ok(id) = id else { return Ok(None) };
             let found = backend.get_user(&id).await;
-            let found = found.map_err(|error| Error::internal(error.to_string()))?;
+            let found = found.map_err(failed)?;
             Ok(found.map(Principal::new))
         }
         .boxed()
@@ -317,6 +317,15 @@ where
     fn user_type(&self) -> UserType {
         UserType::of::<B::User>()
     }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    tracing::error!(%error, "the backend of users failed");
+    cannot_tell()
+}
+
+fn cannot_tell() -> Error {
+    Error::unavailable("who you are can't be found out at the moment")
 }
 
 /// A service that answers with the extensions of its request.

@@ -141,7 +141,7 @@ impl Error {
     /// assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
     /// ```
     pub fn rate_limited(wait: Duration) -> Self {
-        let retry_after = wait.as_secs();
+        let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self::too_many_requests("too many requests: wait a little")
             .with_details(&Wait { retry_after })
     }

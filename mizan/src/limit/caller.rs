@@ -32,19 +32,28 @@ impl Caller {
         })
     }
 
-    /// Those whom a caller shares with when there are too many to tell them apart: the network
-    /// that a provider or an attacker has.
-    pub(super) fn neighbourhood(self) -> Self {
+    /// The network that one site has of IPv6: 65,536 of those that are told apart otherwise.
+    pub(super) fn site(self) -> Self {
+        self.wider(32, 48)
+    }
+
+    /// The network that a provider has.
+    pub(super) fn provider(self) -> Self {
+        self.wider(16, 32)
+    }
+
+    /// The network that this many bits name. Users stay who they are: there are as many as have
+    /// signed up.
+    fn wider(self, v4: u32, v6: u32) -> Self {
         match self {
             Self::Network(IpAddr::V4(address)) => {
-                let bits = address.to_bits() >> 16 << 16;
+                let bits = address.to_bits() & u32::MAX.checked_shl(32 - v4).unwrap_or(0);
                 Self::Network(IpAddr::V4(Ipv4Addr::from_bits(bits)))
             }
             Self::Network(IpAddr::V6(address)) => {
-                let bits = address.to_bits() >> 96 << 96;
+                let bits = address.to_bits() & u128::MAX.checked_shl(128 - v6).unwrap_or(0);
                 Self::Network(IpAddr::V6(Ipv6Addr::from_bits(bits)))
             }
-            // There are as many users as have signed up
             known => known,
         }
     }

@@ -31,7 +31,12 @@ use std::{
 ///
 /// TOO_MANY_REQUESTS over the limit.
 pub(crate) async fn count(function: &'static str) -> Result<()> {
-    let Some(scope) = Scope::current() else {
+    // Most have none: that costs a look
+    let is_limited = Scope::with(|scope| scope.site().limits.of(function).is_some());
+    let Some(scope) = is_limited
+        .filter(|limited| *limited)
+        .and_then(|_| Scope::current())
+    else {
         return Ok(());
     };
     match scope.site().limits.of(function) {
@@ -71,8 +76,14 @@ impl Limits {
 /// After how many runs what no longer counts is forgotten.
 const SWEEP: usize = 1024;
 
-/// How many callers are told apart; beyond that, neighbours share.
-const MOST_CALLERS: usize = 100_000;
+/// After how many runs the callers are counted.
+const COUNT: usize = 64;
+
+/// How many callers are told apart; beyond that, those share whom one attacker can be.
+const MANY: usize = 100_000;
+
+/// Beyond this even those share who are no neighbours.
+const TOO_MANY: usize = 10 * MANY;
 
 /// What is counted: a function, and its caller.
 type Key = (&'static str, Caller);
@@ -80,6 +91,8 @@ type Key = (&'static str, Caller);
 struct Limiter {
     counts: DefaultKeyedRateLimiter<Key>,
     runs: AtomicUsize,
+    /// How many callers there were when they were last counted.
+    callers: AtomicUsize,
 }
 
 impl Limiter {
@@ -87,6 +100,7 @@ impl Limiter {
         Self {
             counts: RateLimiter::keyed(rate.quota()),
             runs: AtomicUsize::new(0),
+            callers: AtomicUsize::new(0),
         }
     }
 
@@ -95,15 +109,17 @@ impl Limiter {
         if run % SWEEP == SWEEP - 1 {
             self.counts.retain_recent();
         }
-        let caller = if self.counts.len() < MOST_CALLERS {
-            caller
-        } else {
-            caller.neighbourhood()
+        if run % COUNT == 0 {
+            self.callers.store(self.counts.len(), Ordering::Relaxed);
+        }
+        let caller = match self.callers.load(Ordering::Relaxed) {
+            ..MANY => caller,
+            MANY..TOO_MANY => caller.site(),
+            _ => caller.provider(),
         };
         self.counts.check_key(&(function, caller)).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Error::rate_limited(Duration::from_secs(seconds.max(1)))
+            Error::rate_limited(wait.max(Duration::from_secs(1)))
         })
     }
 }
@@ -141,7 +157,7 @@ mod tests {
             let _ = limiter.count("f", from(subnet));
         }
         assert!(
-            limiter.counts.len() <= MOST_CALLERS + 1,
+            limiter.counts.len() <= MANY + COUNT + 20,
             "{}",
             limiter.counts.len()
         );

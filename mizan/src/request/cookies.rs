@@ -3,6 +3,7 @@ use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use leptos::reactive::owner::{use_context, with_context};
 use leptos_axum::ResponseOptions;
+use percent_encoding::percent_decode_str;
 
 /// The cookies of the current request and of its answer; returned by [`cookies`].
 #[derive(Debug)]
@@ -76,14 +77,26 @@ impl Cookies {
 }
 
 /// Finds a cookie among those that came with the request.
-pub(crate) fn received(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| Cookie::split_parse_encoded(line).flatten())
-        .find(|cookie| cookie.name() == name)
-        .map(|cookie| cookie.value().to_owned())
+///
+/// Names are compared as they are written: `%5F%5FHost-session` is not `__Host-session`, or a
+/// sibling subdomain could set it in all but name (CVE-2020-8184).
+fn received(headers: &HeaderMap, name: &str) -> Option<String> {
+    let written = Cookie::new(name, "").encoded().to_string();
+    let written = written.strip_suffix('=').unwrap_or(name);
+    let value = values(headers, written).next()?;
+    let value = percent_decode_str(value).decode_utf8().ok()?;
+    Some(value.into_owned())
+}
+
+/// The values of all cookies of a name, as they are written.
+pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let lines = lines.filter_map(|value| value.to_str().ok());
+    let cookies = lines.flat_map(|line| line.split(';'));
+    cookies.filter_map(move |cookie| {
+        let (known, value) = cookie.split_once('=')?;
+        (known.trim() == name).then(|| value.trim())
+    })
 }
 
 /// Finds a cookie among those that go out with the answer.

@@ -9,9 +9,9 @@ mod redirect;
 mod scope;
 mod state;
 
-pub(crate) use cookies::received;
+pub(crate) use cookies::values as cookie_values;
 pub use cookies::{Cookies, cookies};
 pub use redirect::redirect;
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, Way};
 pub(crate) use state::StateMap;
 pub use state::state;

@@ -7,7 +7,23 @@ use leptos::{
     config::Env,
     reactive::owner::{use_context, with_context},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// How a request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// As a call over HTTP.
+    Call,
+    /// As a call over a socket: its answer has no headers.
+    Socket,
+    /// To read a context: nothing has effects.
+    Bundle,
+    /// For a page, or one of Leptos's own server functions.
+    Page,
+}
 
 /// What belongs to one request, reachable from everything that runs in it.
 #[derive(Clone)]
@@ -15,28 +31,20 @@ pub(crate) struct Scope(Arc<Inner>);
 
 struct Inner {
     site: Arc<Site>,
-    /// Whether the answer can set cookies.
-    sets_cookies: bool,
+    way: Way,
+    /// Whether the call that the request is for was let in, and has yet to begin.
+    admitted: AtomicBool,
     identity: Identity,
     instances: Instances,
     consequences: Mutex<Consequences>,
 }
 
 impl Scope {
-    /// That of a request whose answer has headers.
-    pub(crate) fn new(site: Arc<Site>) -> Self {
-        Self::with_cookies(site, true)
-    }
-
-    /// That of a call over a socket: its answer has no headers.
-    pub(crate) fn on_socket(site: Arc<Site>) -> Self {
-        Self::with_cookies(site, false)
-    }
-
-    fn with_cookies(site: Arc<Site>, sets_cookies: bool) -> Self {
+    pub(crate) fn new(site: Arc<Site>, way: Way) -> Self {
         Self(Arc::new(Inner {
             site,
-            sets_cookies,
+            way,
+            admitted: AtomicBool::new(false),
             identity: Identity::default(),
             instances: Instances::default(),
             consequences: Mutex::default(),
@@ -70,18 +78,31 @@ impl Scope {
         &self.0.identity
     }
 
-    /// Refuses what can't be done without setting a cookie.
+    /// Refuses what can't be done without setting a cookie, or without effects.
     ///
     /// # Errors
     ///
-    /// BAD_REQUEST on a socket.
+    /// BAD_REQUEST on a socket, and where a context is read.
     pub(crate) fn needs_cookies(&self) -> Result<()> {
-        if self.0.sets_cookies {
-            return Ok(());
+        match self.0.way {
+            Way::Call | Way::Page => Ok(()),
+            Way::Socket => Err(Error::bad_request(
+                "the function sets a cookie, which a socket can't: call it over HTTP",
+            )),
+            Way::Bundle => Err(Error::bad_request(
+                "a member of a context only reads: nobody signs in or out there",
+            )),
         }
-        Err(Error::bad_request(
-            "the function sets a cookie, which a socket can't: call it over HTTP",
-        ))
+    }
+
+    /// Notes that the call that the request is for was counted, and its caller let in.
+    pub(crate) fn admit(&self) {
+        self.0.admitted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so of the call that begins now: the first one.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.0.admitted.swap(false, Ordering::Relaxed)
     }
 
     /// The instances that were rendered so far.

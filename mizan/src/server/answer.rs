@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Code, Error, Result,
     auth::{Commit, wire},
-    call::wire::JSON,
+    call::{server::log, wire::JSON},
     error::ErrorEnvelope,
 };
 use axum::{
@@ -48,6 +48,8 @@ pub(super) fn failure(
     error: &Error,
     more: impl FnOnce(&mut Vec<u8>) -> Result<()>,
 ) -> Response<Body> {
+    // What was not logged where it happened
+    log("server", error);
     let status =
         StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();

@@ -22,10 +22,10 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// PAYLOAD_TOO_LARGE over the limit, BAD_REQUEST when the body breaks off.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes> {
+pub(super) async fn read(expected: Expected, mut body: Body, limit: usize) -> Result<Bytes> {
     let announced = body.size_hint().lower();
     if usize::try_from(announced).unwrap_or(usize::MAX) > limit {
-        discard(Expected::of(headers), body).await;
+        discard(expected, body).await;
         return Err(too_large(limit));
     }
     let Some(first) = next(&mut body).await? else {

@@ -10,18 +10,18 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    auth::{Commit, bearer},
+    auth::{self, Commit, bearer},
     call::server::{Encoding, Registration, panicked},
     context::wire::MOUNTED,
+    limit,
     mutation::consequences::Consequences,
-    request::Scope,
+    request::{Scope, Way},
 };
 use axum::{
     body::Body,
     extract::Request,
     routing::{MethodRouter, post},
 };
-use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use leptos::{
@@ -57,20 +57,14 @@ async fn handle(
     // What a form without JavaScript goes back to
     let form = Form::of(function, &parts.headers);
     let mounted = parts.headers.get(MOUNTED).cloned();
-    let work = Work::new(Scope::new(Arc::clone(&site)));
-    let received = async {
-        match admit(&work.scope, function, &parts.headers).await {
-            Ok(encoding) => {
-                let body = body::read(&parts.headers, body, site.body_limit).await?;
-                Ok((parts, body, encoding))
-            }
-            Err(error) => {
-                body::discard(expected, body).await;
-                Err(error)
-            }
-        }
+    let encoding = encoding(&parts.headers, function);
+    let work = Work::new(Scope::new(Arc::clone(&site), Way::Call));
+    let received = Received {
+        body,
+        expected,
+        encoding,
     };
-    let mut result = work.run(function, received).await;
+    let mut result = work.run(function, parts, received).await;
     let (mut failed, is_form) = (result.is_err(), form.is_some());
     let consequences = std::mem::take(&mut *work.scope.consequences());
     let refreshed = match &result {
@@ -104,10 +98,12 @@ async fn handle(
     response
 }
 
-/// Decides on the head of a call, before its body is read.
-async fn admit(scope: &Scope, function: &Registration, headers: &HeaderMap) -> Result<Encoding> {
-    bearer::present(scope, headers).await?;
-    encoding(headers, function)
+/// The arguments of a call, before anything of them is looked at.
+pub(super) struct Received {
+    pub(super) body: Body,
+    pub(super) expected: Expected,
+    /// How they are written, or why they are not wanted.
+    pub(super) encoding: Result<Encoding>,
 }
 
 /// A call on its way through the server.
@@ -126,38 +122,77 @@ impl Work {
         }
     }
 
-    /// Runs a function once its arguments are there, for as long as a request may take.
+    /// Gives what runs in the owner what a body can ask for.
+    pub(super) fn provide(&self, parts: Parts) {
+        self.owner.with(|| {
+            provide_context(self.scope.clone());
+            provide_context(parts);
+            provide_context(self.options.clone());
+        });
+    }
+
+    /// Runs a function, if the caller may: asked before the arguments are read.
     pub(super) async fn run(
         &self,
         function: &'static Registration,
-        received: impl Future<Output = Result<(Parts, Bytes, Encoding)>>,
+        parts: Parts,
+        received: Received,
     ) -> Result<Vec<u8>> {
-        let work = async {
-            let (parts, body, encoding) = received.await?;
-            in_owner(&self.owner, || {
-                provide_context(self.scope.clone());
-                provide_context(parts);
-                provide_context(self.options.clone());
-                (function.dispatch)(body, encoding)
+        let Received {
+            body,
+            expected,
+            encoding,
+        } = received;
+        let admitted = async {
+            bearer::present(&self.scope, &parts.headers).await?;
+            let encoding = encoding?;
+            self.provide(parts);
+            in_owner(&self.owner, || async {
+                limit::count(function.name).await?;
+                auth::admit(function.guard).await
             })
-            .await
+            .await?;
+            Ok(encoding)
         };
-        // The body's panics are caught where it runs; this is for the types' own serde code
-        let work = AssertUnwindSafe(work).catch_unwind();
-        let timeout = self.scope.site().request_timeout;
-        match tokio::time::timeout(timeout, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(panicked(function.name, &*panic)),
-            Err(_) => Err(Error::unavailable("the request took too long")),
-        }
+        let work = async {
+            let encoding = match admitted.await {
+                Ok(encoding) => encoding,
+                Err(error) => {
+                    body::discard(expected, body).await;
+                    return Err(error);
+                }
+            };
+            let body = body::read(expected, body, self.scope.site().body_limit).await?;
+            self.scope.admit();
+            in_owner(&self.owner, || (function.dispatch)(body, encoding)).await
+        };
+        bounded(self.scope.site(), function.name, work).await
     }
 
     /// Stores the session, unless the call failed for a reason that is not the caller's.
     pub(super) async fn commit(&self, error: Option<&Error>) -> Result<Commit> {
-        match error.map(Error::code) {
-            Some(Code::Internal | Code::Unavailable) => Ok(Commit::default()),
-            _ => self.scope.identity().commit(&self.scope).await,
+        let identity = self.scope.identity();
+        let is_ours = |code| matches!(code, Code::Internal | Code::Unavailable);
+        // Who has signed out has, whatever came after it
+        if error.map(Error::code).is_some_and(is_ours) && !identity.has_changed() {
+            return Ok(Commit::default());
         }
+        bounded(self.scope.site(), "session", identity.commit(&self.scope)).await
+    }
+}
+
+/// Does something for as long as a request may take. What panics in it ends in an error: bodies are
+/// caught where they run, and this is for types' own serde code, backends and stores.
+pub(super) async fn bounded<T>(
+    site: &Site,
+    what: &'static str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    match tokio::time::timeout(site.request_timeout, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(panicked(what, &*panic)),
+        Err(_) => Err(Error::unavailable("the request took too long")),
     }
 }
 

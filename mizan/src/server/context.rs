@@ -2,7 +2,7 @@
 
 use super::{
     Site, answer,
-    call::{Work, in_owner},
+    call::{Work, bounded, in_owner},
 };
 use crate::{
     Error, Result,
@@ -12,7 +12,7 @@ use crate::{
         Value,
         server::{Instance, Values, run_all},
     },
-    request::Scope,
+    request::{Scope, Way},
 };
 use axum::{
     body::Body,
@@ -20,7 +20,6 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
-use leptos::prelude::provide_context;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -35,8 +34,8 @@ pub(super) fn route(site: &Arc<Site>) -> MethodRouter {
 async fn handle(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
-    let work = Work::new(Scope::new(site));
-    let mut result = read(&work, parts).await;
+    let work = Work::new(Scope::new(Arc::clone(&site), Way::Bundle));
+    let mut result = bounded(&site, "context", read(&work, parts)).await;
     let commit = work.commit(result.as_ref().err()).await;
     let commit = commit.unwrap_or_else(|error| {
         result = Err(error);
@@ -61,12 +60,10 @@ async fn read(work: &Work, parts: Parts) -> Result<Vec<u8>> {
     let entry = site.contexts.get(context);
     let entry = entry.ok_or_else(|| Error::not_found("there is no such context"))?;
     let instance = Instance::read(entry.context, values(parts.uri.query())?)?;
-    let outcomes = in_owner(&work.owner, || {
-        provide_context(work.scope.clone());
-        provide_context(parts);
-        provide_context(work.options.clone());
-        run_all(&entry.members, &instance, site.request_timeout)
-    });
+    work.provide(parts);
+    // A member that takes too long leaves the others their answers: a little before all of it does
+    let timeout = site.request_timeout.mul_f64(0.95);
+    let outcomes = in_owner(&work.owner, || run_all(&entry.members, &instance, timeout));
     let mut text = buffer();
     text.push(b'{');
     outcomes.await.write(&mut text)?;

@@ -55,12 +55,18 @@ impl CrossSite {
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Ok(parts);
         }
-        let host = proxies.host(&parts);
-        let before = host.and_then(|host| parts.headers.insert(header::HOST, host));
+        let Some(host) = proxies.host(&parts) else {
+            return self.ask(parts);
+        };
+        // What the proxy was asked for, in place of what it asks for: as a header alone
+        let target = std::mem::take(&mut parts.uri);
+        let before = parts.headers.insert(header::HOST, host);
         let mut parts = self.ask(parts)?;
-        if let Some(host) = before {
-            parts.headers.insert(header::HOST, host);
-        }
+        match before {
+            Some(host) => parts.headers.insert(header::HOST, host),
+            None => parts.headers.remove(header::HOST),
+        };
+        parts.uri = target;
         Ok(parts)
     }
 

@@ -84,6 +84,8 @@ pub struct Mizan {
     rate: Option<Rate>,
     trusted_origins: Vec<String>,
     trusted_proxies: Vec<String>,
+    /// What is wrong with settings that were made.
+    mistakes: Vec<String>,
 }
 
 /// What every handler of one server shares.
@@ -125,6 +127,7 @@ impl Mizan {
             rate: None,
             trusted_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            mistakes: Vec::new(),
         }
     }
 
@@ -159,6 +162,7 @@ impl Mizan {
     /// default.
     #[cfg(feature = "tokens")]
     pub fn tokens(mut self, tokens: crate::auth::token::Tokens) -> Self {
+        self.mistakes.extend(tokens.mistake());
         self.site.bearer = Some(Box::new(tokens));
         self
     }
@@ -269,7 +273,9 @@ impl Mizan {
     fn endpoints(mut self) -> Result<(Router, Arc<Site>), RegistryError> {
         let registry = Registry::collect();
         let options = &self.site.options;
-        if options.env == Env::DEV && !options.site_addr.ip().is_loopback() {
+        let is_reachable =
+            !options.site_addr.ip().is_loopback() || !self.trusted_proxies.is_empty();
+        if options.env == Env::DEV && is_reachable {
             tracing::warn!(
                 addr = %options.site_addr,
                 "in development, cookies are not `Secure` and pages may open any socket: \
@@ -309,8 +315,11 @@ impl Mizan {
 
     /// Takes what the settings and the functions say together, and returns what is wrong with it.
     fn configure(&mut self, registry: &Registry) -> Vec<String> {
+        let mut mistakes = std::mem::take(&mut self.mistakes);
         let site = &mut self.site;
-        let mut mistakes = Vec::new();
+        if site.bearer.is_some() && site.users.is_none() {
+            mistakes.push("there are tokens and no users: add `.users(..)`".to_owned());
+        }
         let proxies = self.trusted_proxies.iter().map(String::as_str);
         match Proxies::parse(proxies) {
             Ok(proxies) => site.proxies = proxies,

@@ -4,9 +4,16 @@ use super::{
     RegistryError, Site, answer,
     asset::Assets,
     body::{self, Expected},
+    call::bounded,
     security::{self, Compiled},
 };
-use crate::{Error, call::server::panic_text, context, request::Scope};
+use crate::{
+    Error,
+    auth::bearer,
+    call::server::panic_text,
+    context,
+    request::{Scope, Way},
+};
 use axum::{
     Router,
     body::Body,
@@ -99,7 +106,7 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
         // Where Leptos asks the application for its routes there is no request
         let of_request = with_context(|parts: &Parts| parts.extensions.get::<Scope>().cloned());
         let scope = of_request.flatten();
-        let scope = scope.unwrap_or_else(|| Scope::new(Arc::clone(&site)));
+        let scope = scope.unwrap_or_else(|| Scope::new(Arc::clone(&site), Way::Page));
         provide_context(scope.clone());
         context::server::start_global(&scope, &site);
     }
@@ -113,7 +120,7 @@ async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) ->
         Ok((request, scope)) => {
             let mut response = render(&site, request, next).await;
             if !response.status().is_server_error() {
-                match scope.identity().commit(&scope).await {
+                match bounded(&site, "session", scope.identity().commit(&scope)).await {
                     Ok(commit) => answer::commit(&mut response, commit),
                     Err(_) => {
                         response = failure(
@@ -141,12 +148,15 @@ async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) ->
 async fn admit(site: &Arc<Site>, request: Request) -> Result<(Request, Scope), Error> {
     let (parts, body) = request.into_parts();
     let expected = Expected::of(&parts.headers);
-    match site.cross_site.admit(parts, &site.proxies) {
-        Ok(mut parts) => {
-            let scope = Scope::new(Arc::clone(site));
-            parts.extensions.insert(scope.clone());
-            Ok((Request::from_parts(parts, body), scope))
-        }
+    let admitted = async {
+        let mut parts = site.cross_site.admit(parts, &site.proxies)?;
+        let scope = Scope::new(Arc::clone(site), Way::Page);
+        bearer::present(&scope, &parts.headers).await?;
+        parts.extensions.insert(scope.clone());
+        Ok((parts, scope))
+    };
+    match bounded(site, "page", admitted).await {
+        Ok((parts, scope)) => Ok((Request::from_parts(parts, body), scope)),
         Err(error) => {
             body::discard(expected, body).await;
             Err(error)

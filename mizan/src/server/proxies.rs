@@ -32,13 +32,11 @@ impl Proxies {
     /// speaks for. What stands before may be made up.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
-        let lines = headers.get_all(X_FORWARDED_FOR).iter();
-        let lines: Vec<_> = lines
-            .map(|line| line.to_str().unwrap_or_default())
-            .collect();
-        let mut chain = lines.iter().rev().flat_map(|line| line.rsplit(','));
+        let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+        // In bytes: what a client has put in front need not be text
+        let mut chain = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         while self.trust(client) {
-            match chain.next().map(|hop| address(hop.trim())) {
+            match chain.next().map(address) {
                 Some(Some(hop)) => client = hop,
                 // The proxy itself, or something that it did not write
                 Some(None) | None => break,
@@ -66,7 +64,8 @@ impl Proxies {
 }
 
 /// An address as proxies write it: `10.0.0.1`, `10.0.0.1:80`, `[::1]:80`.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
     text.parse().ok().or_else(with_port).or_else(bare)

@@ -3,12 +3,12 @@
 use super::{
     Site, answer,
     body::{self, Expected},
-    call::{Work, in_owner},
+    call::{Work, bounded, in_owner},
 };
 use crate::{
     Error, Result,
-    auth::{Commit, bearer, principal},
-    request::Scope,
+    auth::{bearer, principal},
+    request::{Scope, Way},
 };
 use axum::{
     body::Body,
@@ -16,7 +16,6 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use http::{HeaderMap, Response, StatusCode, header, request::Parts};
-use leptos::prelude::provide_context;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -36,14 +35,12 @@ struct Session {
 
 async fn session(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let work = Work::new(Scope::new(site));
-    let result = who(&work, parts).await;
-    let commit = match &result {
-        Ok(_) => work.commit(None).await,
-        Err(_) => Ok(Commit::default()),
+    let work = Work::new(Scope::new(Arc::clone(&site), Way::Bundle));
+    let answered = async {
+        let text = bounded(&site, "session", who(&work, parts)).await?;
+        Ok::<_, Error>((text, work.commit(None).await?))
     };
-    let answered = result.and_then(|text| Ok((text, commit?)));
-    match answered {
+    match answered.await {
         Ok((text, commit)) => {
             let mut response = answer::json(StatusCode::OK, text);
             answer::commit(&mut response, commit);
@@ -55,12 +52,9 @@ async fn session(site: Arc<Site>, request: Request) -> Response<Body> {
 
 async fn who(work: &Work, parts: Parts) -> Result<Vec<u8>> {
     bearer::present(&work.scope, &parts.headers).await?;
-    let principal = in_owner(&work.owner, || {
-        provide_context(work.scope.clone());
-        provide_context(parts);
-        principal()
-    });
-    let user = principal.await?.map(|principal| principal.public());
+    work.provide(parts);
+    let user = in_owner(&work.owner, principal).await?;
+    let user = user.map(|principal| principal.public());
     Ok(serde_json::to_vec(&Session {
         authenticated: user.is_some(),
         user: user.transpose()?,
@@ -81,11 +75,9 @@ struct Refresh {
 
 async fn token(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let answered = tokio::time::timeout(site.request_timeout, refresh(&site, parts, body)).await;
-    match answered {
-        Ok(Ok(text)) => answer::json(StatusCode::OK, text),
-        Ok(Err(error)) => answer::error(&error),
-        Err(_) => answer::error(&Error::unavailable("the request took too long")),
+    match bounded(&site, "token", refresh(&site, parts, body)).await {
+        Ok(text) => answer::json(StatusCode::OK, text),
+        Err(error) => answer::error(&error),
     }
 }
 
@@ -100,16 +92,16 @@ async fn refresh(site: &Site, parts: Parts, body: Body) -> Result<Vec<u8>> {
                 "the endpoint takes application/json",
             ));
         }
-        Ok((parts, bearer))
+        Ok(bearer)
     };
-    let (parts, bearer) = match admitted.await {
+    let bearer = match admitted.await {
         Ok(admitted) => admitted,
         Err(error) => {
             body::discard(expected, body).await;
             return Err(error);
         }
     };
-    let body = body::read(&parts.headers, body, site.body_limit).await?;
+    let body = body::read(expected, body, site.body_limit).await?;
     let refresh = serde_json::from_slice::<Refresh>(&body);
     let refresh = refresh.map_err(|_| Error::invalid_field("refresh_token", "is missing"))?;
     let pair = bearer.refresh(&refresh.refresh_token, site).await?;

@@ -9,13 +9,18 @@
 //! visitor's cookies (CWE-1385). So it goes through the same check as a call. Whose session it is
 //! is found out anew for each call.
 
-use super::{Site, answer, call::Work, flush};
+use super::{
+    Site, answer,
+    body::Expected,
+    call::{Received, Work, bounded},
+    flush,
+};
 use crate::{
     Error, Result,
     auth::bearer,
     call::server::{Encoding, Registration, buffer},
     error::ErrorEnvelope,
-    request::Scope,
+    request::{Scope, Way},
 };
 use axum::{
     body::Body,
@@ -26,12 +31,15 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use bytes::Bytes;
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::future::BoxFuture;
 use http::{Response, header, request::Parts};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc, time::Duration};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
 
 /// How many calls of a socket run at a time; the next frame is read when one has ended.
 const MOST_CALLS: usize = 16;
@@ -62,15 +70,16 @@ async fn upgrade(site: Arc<Site>, request: Request) -> Response<Body> {
             .max_frame_size(site.body_limit)
             .read_buffer_size(BUFFER)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a socket did not open"))
-            .on_upgrade(move |socket| Peer { site, parts }.serve(socket)),
+            .on_upgrade(move |socket| Arc::new(Peer { site, parts }).serve(socket)),
         Err(error) => answer::error(&error),
     }
 }
 
 async fn prepare(site: &Arc<Site>, parts: Parts) -> Result<(WebSocketUpgrade, Parts)> {
     let mut parts = site.cross_site.admit_upgrade(parts, &site.proxies)?;
-    let scope = Scope::on_socket(Arc::clone(site));
-    bearer::present(&scope, &parts.headers).await?;
+    let scope = Scope::new(Arc::clone(site), Way::Socket);
+    let token = bearer::present(&scope, &parts.headers);
+    bounded(site, "socket", token).await?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let upgrade = upgrade.map_err(|_| Error::bad_request("the endpoint speaks WebSocket only"))?;
     Ok((upgrade, parts))
@@ -96,8 +105,9 @@ struct Frame<'a> {
 }
 
 impl Peer {
-    async fn serve(self, mut socket: WebSocket) {
-        let mut calls = FuturesUnordered::<BoxFuture<'_, Vec<u8>>>::new();
+    async fn serve(self: Arc<Self>, mut socket: WebSocket) {
+        // Each in a task of its own: what a call holds is not held up by who does not read
+        let mut calls = JoinSet::new();
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
@@ -108,7 +118,7 @@ impl Peer {
                     match frame {
                         Some(Ok(Message::Text(text))) => match self.understand(&text) {
                             Ok(call) => {
-                                calls.push(call);
+                                calls.spawn(call);
                                 continue;
                             }
                             Err(answer) => text_frame(answer),
@@ -121,9 +131,17 @@ impl Peer {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     }
                 }
-                Some(answer) = calls.next(), if !calls.is_empty() => text_frame(answer),
+                Some(answer) = calls.join_next() => {
+                    if calls.len() + 1 == MOST_CALLS {
+                        // Nobody has listened until now
+                        heard = Instant::now();
+                    }
+                    // A panic was caught where it happened, and nobody aborts them
+                    let Ok(answer) = answer else { return };
+                    text_frame(answer)
+                }
                 _ = heartbeat.tick() => {
-                    if heard.elapsed() > SILENCE {
+                    if calls.len() < MOST_CALLS && heard.elapsed() > SILENCE {
                         return;
                     }
                     Message::Ping(Bytes::new())
@@ -137,7 +155,10 @@ impl Peer {
     }
 
     /// What a frame asks for: a call, or what can be answered at once.
-    fn understand(&self, text: &str) -> std::result::Result<BoxFuture<'_, Vec<u8>>, Vec<u8>> {
+    fn understand(
+        self: &Arc<Self>,
+        text: &str,
+    ) -> std::result::Result<BoxFuture<'static, Vec<u8>>, Vec<u8>> {
         let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
             let error = Error::bad_request("a frame is one JSON object with an `op`");
             return Err(failed(None, &error));
@@ -148,7 +169,7 @@ impl Peer {
                 let function = self.site.functions.get(&*name).copied();
                 let arguments = frame.args.map_or("{}", RawValue::get);
                 let arguments = Bytes::copy_from_slice(arguments.as_bytes());
-                Ok(Box::pin(self.call(id, function, arguments)))
+                Ok(Box::pin(Arc::clone(self).call(id, function, arguments)))
             }
             ("call", id, _) => {
                 let error = Error::bad_request("a call has an `id`, a number, and a `fn`");
@@ -162,12 +183,12 @@ impl Peer {
     }
 
     async fn call(
-        &self,
+        self: Arc<Self>,
         id: u64,
         function: Option<&'static Registration>,
         arguments: Bytes,
     ) -> Vec<u8> {
-        let work = Work::new(Scope::on_socket(Arc::clone(&self.site)));
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
         let result = self.run(&work, function, arguments).await;
         let consequences = std::mem::take(&mut *work.scope.consequences());
         let mut text = buffer();
@@ -201,16 +222,17 @@ impl Peer {
         if function.private {
             return Err(Error::forbidden("the function is for the server's own use"));
         }
-        let received = async {
-            bearer::present(&work.scope, &self.parts.headers).await?;
-            Ok((self.parts.clone(), arguments, Encoding::Json))
+        let received = Received {
+            body: Body::from(arguments),
+            expected: Expected::Sent,
+            encoding: Ok(Encoding::Json),
         };
-        let result = work.run(function, received).await;
+        let result = work.run(function, self.parts.clone(), received).await;
         let sets_cookies = {
             let options = work.options.0.read();
             options.is_ok_and(|options| options.headers.contains_key(header::SET_COOKIE))
         };
-        if sets_cookies || work.scope.identity().needs_a_cookie() {
+        if sets_cookies || work.scope.identity().needs_a_cookie().await {
             work.scope.needs_cookies()?;
         }
         work.commit(result.as_ref().err()).await?;

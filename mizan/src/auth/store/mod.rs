@@ -9,7 +9,10 @@ mod revoking;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use self::{memory::MemoryStore, revoking::Revoking};
+use self::{
+    memory::MemoryStore,
+    revoking::{Kind, Revoking},
+};
 use super::{Session, SessionStore};
 use crate::{Error, Result};
 use cookie::time::{self, OffsetDateTime};
@@ -40,6 +43,9 @@ const STORES: &[(&str, Connect)] = &[
     ("rediss", redis::connect),
 ];
 
+/// Under which key a record says that it is a refresh token's.
+pub(super) const REFRESH: &str = "mizan.refresh";
+
 /// Under which key a session notes when it was last renewed, in seconds since 1970.
 const RENEWED: &str = "mizan.renewed";
 
@@ -65,6 +71,7 @@ const RENEWAL: Duration = Duration::from_secs(24 * 60 * 60);
 #[must_use]
 pub struct Sessions {
     store: Arc<Revoking>,
+    refreshes: Arc<Revoking>,
     expire_after: Duration,
 }
 
@@ -77,8 +84,10 @@ impl Sessions {
 
     /// Keeps sessions in a store of tower-sessions.
     pub fn new(store: impl SessionStore) -> Self {
+        let store = Revoking::new(store);
         Self {
-            store: Arc::new(Revoking::new(store)),
+            refreshes: Arc::new(store.of(Kind::Refresh)),
+            store: Arc::new(store),
             expire_after: Duration::from_secs(14 * 24 * 60 * 60),
         }
     }
@@ -125,20 +134,38 @@ impl Sessions {
         Session::new(id, Arc::clone(&self.store), Some(expiry))
     }
 
-    /// Notes now and then that a session is used, so that it does not end while it is.
+    /// The record of a refresh token, or a new one.
+    pub(super) fn open_refresh(&self, id: Option<Id>, expiry: Expiry) -> Session {
+        Session::new(id, Arc::clone(&self.refreshes), Some(expiry))
+    }
+
+    /// Notes now and then that a session is used, so that it does not end while it is. At once:
+    /// a page may have begun, after which nothing is stored.
     pub(super) async fn renew(&self, session: &Session) -> Result<()> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let renewed: Option<i64> = session.get(RENEWED).await.map_err(unavailable)?;
         let interval = RENEWAL.min(self.expire_after / 4).as_secs().cast_signed();
         if renewed.is_none_or(|renewed| now - renewed >= interval) {
             session.insert(RENEWED, now).await.map_err(unavailable)?;
+            session.save().await.map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    /// Notes that a session begins.
+    pub(super) async fn begin(&self, session: &Session) -> Result<()> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        session.insert(RENEWED, now).await.map_err(unavailable)
     }
 
     /// Writes a session into the store.
     pub(super) async fn save(&self, session: &Session) -> Result<()> {
         session.save().await.map_err(unavailable)
+    }
+
+    /// Whether a session is known to have ended a moment ago.
+    pub(super) fn has_ended(&self, id: Id) -> bool {
+        self.store.has_ended(id)
     }
 
     /// Ends a session.
@@ -198,7 +225,7 @@ impl std::error::Error for ConnectError {
     }
 }
 
-fn unavailable(error: tower_sessions::session::Error) -> Error {
+pub(super) fn unavailable(error: tower_sessions::session::Error) -> Error {
     tracing::error!(%error, "the sessions' store failed");
     Error::unavailable("sessions are out of order at the moment")
 }

@@ -1,3 +1,4 @@
+use super::REFRESH;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{sync::Arc, time::Duration};
 use tower_sessions::{
@@ -18,10 +19,34 @@ const MOST_REMEMBERED: u64 = 10_000;
 /// what is missing: the visitor who signed out would be signed in again. So what is written has to
 /// be there; and on the node where it ended, that is remembered for the time between the look and
 /// the writing.
+///
+/// It also keeps visitors' sessions apart from what else is kept in the store: a refresh token names
+/// its record, and must not open it as a cookie does.
 #[derive(Clone, Debug)]
 pub(super) struct Revoking {
     store: Arc<dyn SessionStore>,
     ended: Cache<Id, ()>,
+    /// Records that have this are of its kind, and no others.
+    kind: Kind,
+}
+
+/// What a record is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A visitor's session.
+    Session,
+    /// A refresh token.
+    Refresh,
+}
+
+impl Kind {
+    fn of(record: &Record) -> Self {
+        if record.data.contains_key(REFRESH) {
+            Self::Refresh
+        } else {
+            Self::Session
+        }
+    }
 }
 
 impl Revoking {
@@ -33,18 +58,37 @@ impl Revoking {
         Self {
             store: Arc::new(store),
             ended: ended.build(),
+            kind: Kind::Session,
         }
+    }
+
+    /// The same store, for records of another kind.
+    pub(super) fn of(&self, kind: Kind) -> Self {
+        Self {
+            kind,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a session is known to have ended a moment ago.
+    pub(super) fn has_ended(&self, id: Id) -> bool {
+        self.ended.contains_key(&id)
     }
 }
 
 #[async_trait::async_trait]
 impl SessionStore for Revoking {
     async fn create(&self, record: &mut Record) -> Result<()> {
+        while self.has_ended(record.id) {
+            // tower-sessions keeps the id of a record that was flushed
+            record.id = Id::default();
+        }
         self.store.create(record).await
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
         if self.load(&record.id).await?.is_none() {
+            self.ended.insert(record.id, ());
             return Ok(());
         }
         self.store.save(record).await?;
@@ -59,7 +103,8 @@ impl SessionStore for Revoking {
         if self.ended.contains_key(id) {
             return Ok(None);
         }
-        self.store.load(id).await
+        let record = self.store.load(id).await?;
+        Ok(record.filter(|record| Kind::of(record) == self.kind))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
@@ -127,5 +172,24 @@ mod tests {
         let other = Revoking::new(upserting.clone());
         other.save(&record).await.unwrap();
         assert!(upserting.load(&Id(1)).await.unwrap().is_none());
+        assert!(other.has_ended(Id(1)), "who wrote can find out");
+
+        // tower-sessions flushes a session, and creates it again under its id
+        revoking.create(&mut record).await.unwrap();
+        assert_ne!(record.id, Id(1));
+    }
+
+    #[tokio::test]
+    async fn records_of_one_kind_are_not_those_of_another() {
+        let sessions = Revoking::new(MemoryStore::default());
+        let refreshes = sessions.of(Kind::Refresh);
+        let mut record = Record {
+            id: Id(1),
+            data: [(REFRESH.to_owned(), serde_json::json!(1))].into(),
+            expiry_date: OffsetDateTime::now_utc() + Duration::from_secs(60),
+        };
+        refreshes.create(&mut record).await.unwrap();
+        assert!(refreshes.load(&Id(1)).await.unwrap().is_some());
+        assert!(sessions.load(&Id(1)).await.unwrap().is_none());
     }
 }

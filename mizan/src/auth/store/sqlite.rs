@@ -12,7 +12,14 @@ pub(super) fn connect(url: &str) -> BoxFuture<'_, Result<Sessions, ConnectError>
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(LONGEST_WAIT);
-        let pool = SqlitePoolOptions::new().acquire_timeout(LONGEST_WAIT);
+        let mut pool = SqlitePoolOptions::new().acquire_timeout(LONGEST_WAIT);
+        if url.contains(":memory:") {
+            // Each connection would have a database of its own
+            pool = pool
+                .max_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None);
+        }
         let pool = pool.connect_with(options).await;
         let store = SqliteStore::new(pool.map_err(ConnectError::new)?);
         store.migrate().await.map_err(ConnectError::new)?;

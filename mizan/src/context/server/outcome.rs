@@ -95,7 +95,12 @@ impl Outcomes {
     /// Whether every member said something that will still be true in a moment: a value, or an
     /// error that is meant for the caller.
     pub(crate) fn are_settled(&self) -> bool {
-        let passing = |code| matches!(code, Code::Internal | Code::Unavailable);
+        let passing = |code| {
+            matches!(
+                code,
+                Code::Internal | Code::Unavailable | Code::TooManyRequests
+            )
+        };
         !self
             .0
             .iter()
