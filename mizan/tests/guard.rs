@@ -296,6 +296,56 @@ async fn every_guard_for_every_caller_everywhere() {
     }
 }
 
+#[mizan::client]
+async fn nested(name: String) -> mizan::Result<String> {
+    Ok(direct(name, "x".to_owned()).await)
+}
+
+#[mizan::client(affects = GuardedContext(..))]
+async fn change() -> mizan::Result<()> {
+    Ok(())
+}
+
+/// Ways that a request takes beside its own function.
+#[tokio::test]
+async fn nor_does_one_get_past_a_guard_by_another_function() {
+    let server = Server::start().await;
+    for (caller, cookie) in CALLERS.into_iter().zip(&server.cookies) {
+        for guard in GUARDS {
+            let expected = expected(guard, caller);
+            let body = format!(r#"{{"name":"{guard}_call"}}"#);
+            let headers = [("cookie", cookie.as_str())];
+            let answer = call_with(&server.app, "nested", &body, &headers).await;
+            assert_eq!(answer.json()["result"], expected, "{guard} for {caller}");
+            assert_ran(&server, expected, caller);
+        }
+        // What the answer to a mutation brings anew
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("mizan-mounted", r#"guarded;text="x""#),
+        ];
+        let answer = call_with(&server.app, "change", "{}", &headers).await;
+        let refreshed = &answer.json()["refreshed"][0];
+        for guard in GUARDS {
+            let member = format!("{guard}_member");
+            match expected(guard, caller) {
+                "OK" => assert_eq!(refreshed["data"][&member], "x", "{guard} for {caller}"),
+                code => assert_eq!(refreshed["errors"][&member]["code"], code),
+            }
+        }
+        server.runs.take();
+    }
+}
+
+/// Outside of its request a function has no caller.
+#[tokio::test]
+async fn a_task_that_is_spawned_is_nobody() {
+    let server = Server::start().await;
+    let result = tokio::spawn(staff_call("x".to_owned())).await.unwrap();
+    assert_eq!(outcome(result), "UNAUTHORIZED");
+    assert_eq!(server.runs.take(), 0);
+}
+
 #[tokio::test]
 async fn a_check_sees_the_arguments_and_the_request() {
     let server = Server::start().await;

@@ -5,10 +5,19 @@ mod support;
 mod users;
 
 use axum::{Router, body::Body, http::Request};
-use leptos::config::Env;
+use leptos::{
+    config::{Env, LeptosOptions},
+    prelude::*,
+    server_fn::ServerFn,
+};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router as Routed, Routes},
+    path,
+};
 use mizan::{
     Mizan,
-    auth::{SessionStore, Sessions},
+    auth::{AuthnBackend, SessionStore, Sessions},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -92,7 +101,7 @@ async fn signing_in_and_out() {
     assert_eq!(answer.header("mizan-session"), "changed");
     let set = answer.header("set-cookie");
     assert!(set.starts_with("session="), "{set}");
-    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=1209600"] {
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=34560000"] {
         assert!(set.contains(part), "{set}");
     }
     assert!(!set.contains("Secure"), "in development: {set}");
@@ -227,14 +236,16 @@ async fn a_session_that_is_over_is_said_to_be() {
     let answer = send(&app, request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.json()["errors"]["secret"]["code"], "UNAUTHORIZED");
     assert_eq!(answer.header("mizan-session"), "expired");
-    assert!(
-        answer.header("set-cookie").contains("Max-Age=0"),
-        "{:?}",
-        answer.headers
-    );
+    // The cookie stays: this answer may be late, and the browser's cookie be a new one by now
+    assert_eq!(answer.header("set-cookie"), "");
 
     let anonymous = get(&app, "/api/mizan/ctx/secret").await;
     assert_eq!(anonymous.header("mizan-session"), "", "there was none");
+    // Who never signed in has not been signed out
+    let dead = "session=AAAAAAAAAAAAAAAAAAAAAA";
+    let request = Request::get("/api/mizan/ctx/secret").header("cookie", dead);
+    let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.header("mizan-session"), "");
 }
 
 #[tokio::test]
@@ -361,6 +372,276 @@ async fn a_server_without_users_has_anonymous_visitors() {
     let answer = call_with(&app, "put", r#"{"text":"x"}"#, &[]).await;
     let text = call_with(&app, "read", "{}", &[("cookie", &cookie(&answer))]).await;
     assert_eq!(text.json()["result"], "x", "sessions need no users");
+}
+
+#[mizan::client]
+async fn sign_out_and_write() -> mizan::Result<()> {
+    mizan::auth::logout().await?;
+    mizan::session().insert("text", "goodbye").await?;
+    Ok(())
+}
+
+#[mizan::client]
+async fn sign_in_and_fail(name: String) -> mizan::Result<()> {
+    users::sign_in(name).await?;
+    Err(mizan::Error::internal("something else"))
+}
+
+#[mizan::context]
+struct ChangingContext {}
+
+#[mizan::client(context = ChangingContext)]
+async fn changing_member() -> mizan::Result<()> {
+    mizan::auth::logout().await
+}
+
+#[tokio::test]
+async fn a_cookie_has_one_name_and_one_value() {
+    let mut options = options();
+    options.env = Env::PROD;
+    let app = Mizan::new(options).users(Accounts::new()).api().unwrap();
+    let (mine, theirs) = (
+        session_of(&app, "user").await,
+        session_of(&app, "staff").await,
+    );
+    let value = theirs.strip_prefix("__Host-session=").unwrap();
+    // What a sibling subdomain can set (CVE-2020-8184)
+    let planted = format!("%5F%5FHost-session={value}; %5f%5fHost%2dsession={value}");
+    assert_eq!(who(&app, &planted).await, Value::Null);
+    assert_eq!(who(&app, &format!("{planted}; {mine}")).await, "user");
+    assert_eq!(
+        who(&app, &format!("{theirs}; {mine}")).await,
+        Value::Null,
+        "which one?"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_from_before_a_login_leaves_the_new_cookie_alone() {
+    let gate = Gate::default();
+    let app = Mizan::new(options())
+        .users(Accounts::new())
+        .provide(gate.clone());
+    let app = app.api().unwrap();
+    let old = session_of(&app, "user").await;
+    // One that has read the session, and writes it when it has another id
+    let slow = {
+        let (app, old) = (app.clone(), old.clone());
+        tokio::spawn(async move { call_with(&app, "put_slowly", "{}", &[("cookie", &old)]).await })
+    };
+    gate.read.notified().await;
+    let answer = call_with(&app, "sign_in", r#"{"name":"user"}"#, &[("cookie", &old)]).await;
+    let new = cookie(&answer);
+    gate.go_on.notify_one();
+    assert_eq!(slow.await.unwrap().header("set-cookie"), "");
+    // One that comes only now
+    for function in ["who", "read"] {
+        let answer = call_with(&app, function, "{}", &[("cookie", &old)]).await;
+        assert_eq!(answer.header("set-cookie"), "", "{function}");
+    }
+    assert_eq!(who(&app, &new).await, "user");
+}
+
+#[tokio::test]
+async fn what_is_written_after_a_logout_is_of_a_new_session() {
+    let app = server(&Accounts::new());
+    let old = session_of(&app, "user").await;
+    let answer = call_with(&app, "sign_out_and_write", "{}", &[("cookie", &old)]).await;
+    let new = cookie(&answer);
+    assert!(!new.is_empty() && new.trim_end_matches(".u") != old.trim_end_matches(".u"));
+    let text = call_with(&app, "read", "{}", &[("cookie", &new)]).await;
+    assert_eq!(text.json()["result"], "goodbye");
+    assert_eq!(who(&app, &new).await, Value::Null);
+    assert_eq!(who(&app, &old).await, Value::Null);
+}
+
+#[tokio::test]
+async fn who_has_signed_in_has_whatever_fails_after_it() {
+    let app = server(&Accounts::new());
+    let answer = call_with(&app, "sign_in_and_fail", r#"{"name":"user"}"#, &[]).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("mizan-session"), "changed");
+    assert_eq!(who(&app, &cookie(&answer)).await, "user");
+}
+
+#[tokio::test]
+async fn nobody_signs_out_by_reading() {
+    let app = server(&Accounts::new());
+    let session = session_of(&app, "user").await;
+    let request = Request::get("/api/mizan/ctx/changing").header("cookie", &session);
+    let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        answer.json()["errors"]["changing_member"]["code"],
+        "BAD_REQUEST"
+    );
+    assert_eq!(who(&app, &session).await, "user");
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_takes_its_sessions_along() {
+    let accounts = Accounts::new();
+    let app = server(&accounts);
+    let session = session_of(&app, "user").await;
+    accounts.remove(1);
+    let answer = call_with(&app, "who", "{}", &[("cookie", &session)]).await;
+    assert_eq!(answer.header("mizan-session"), "expired");
+    assert!(
+        answer.header("set-cookie").contains("Max-Age=0"),
+        "this request has ended it"
+    );
+    accounts.add(1, "user");
+    assert_eq!(who(&app, &session).await, Value::Null);
+}
+
+/// A backend that asks who the caller is, or does not come back, or panics.
+#[derive(Clone)]
+struct Odd(&'static str);
+
+impl AuthnBackend for Odd {
+    type User = users::Account;
+    type Credentials = String;
+    type Error = std::io::Error;
+
+    async fn authenticate(&self, name: String) -> Result<Option<Self::User>, Self::Error> {
+        Ok(Accounts::new().authenticate(name).await.unwrap())
+    }
+
+    async fn get_user(&self, id: &i64) -> Result<Option<Self::User>, Self::Error> {
+        match self.0 {
+            "asks" => {
+                let asked = mizan::current_user::<users::Account>().await;
+                assert_eq!(asked.unwrap_err().code(), mizan::Code::Internal);
+            }
+            "hangs" => std::future::pending().await,
+            "panics" => panic!("a secret panic text"),
+            _ => return Err(std::io::Error::other("a secret address")),
+        }
+        Ok(Accounts::new().get_user(id).await.unwrap())
+    }
+}
+
+#[mizan::client]
+async fn sign_in_oddly(name: String) -> mizan::Result<()> {
+    let account = mizan::auth::authenticate::<Odd>(name).await?;
+    mizan::auth::login(&account.expect("it is known")).await
+}
+
+#[tokio::test]
+async fn a_backend_that_is_odd_takes_nothing_else_along() {
+    for (how, status) in [
+        ("asks", 200),
+        ("hangs", 503),
+        ("panics", 500),
+        ("fails", 503),
+    ] {
+        let app = Mizan::new(options()).users(Odd(how));
+        let app = app
+            .request_timeout(Duration::from_millis(300))
+            .api()
+            .unwrap();
+        let answer = call_with(&app, "sign_in_oddly", r#"{"name":"user"}"#, &[]).await;
+        assert_eq!(answer.status, 200, "{how}: {}", answer.text);
+        let session = cookie(&answer);
+        let answer = call_with(&app, "who_is_it", "{}", &[("cookie", &session)]).await;
+        assert_eq!(answer.status, status, "{how}: {}", answer.text);
+        assert!(!answer.text.contains("secret"), "{}", answer.text);
+        let request = Request::get("/api/mizan/session").header("cookie", &session);
+        let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{how}: {}", answer.text);
+    }
+}
+
+#[mizan::client]
+async fn who_is_it() -> mizan::Result<bool> {
+    Ok(mizan::current_user::<users::Account>().await?.is_some())
+}
+
+#[component]
+fn App() -> impl IntoView {
+    view! {
+        <Routed>
+            <Routes fallback=|| "nothing">
+                <Route path=path!("/write") view=Write ssr=SsrMode::Async/>
+                <Route path=path!("/who") view=Who ssr=SsrMode::Async/>
+            </Routes>
+        </Routed>
+    }
+}
+
+#[component]
+fn Write() -> impl IntoView {
+    let written = Resource::new(|| (), |()| put("of a page".to_owned()));
+    view! { <Suspense>{move || Suspend::new(async move { format!("[{:?}]", written.await) })}</Suspense> }
+}
+
+#[component]
+fn Who() -> impl IntoView {
+    let who = Resource::new(|| (), |()| users::who());
+    view! { <Suspense>{move || Suspend::new(async move { format!("[{:?}]", who.await) })}</Suspense> }
+}
+
+fn shell(_: LeptosOptions) -> impl IntoView {
+    view! { <!DOCTYPE html><html><head></head><body><App/></body></html> }
+}
+
+/// One of Leptos's own.
+#[server(endpoint = "leptos_put", input = server_fn::codec::Json)]
+async fn leptos_put(text: String) -> Result<(), ServerFnError> {
+    mizan::session()
+        .insert("text", text)
+        .await
+        .map_err(ServerFnError::new)
+}
+
+#[tokio::test]
+async fn pages_have_the_same_session() {
+    let app = Mizan::new(options())
+        .users(Accounts::new())
+        .provide(Gate::default());
+    let app = app.router(App, shell);
+    let get_as = async |path: &str, cookie: &str| {
+        let request = Request::get(path).header("cookie", cookie);
+        send(&app, request.body(Body::empty()).unwrap()).await
+    };
+    let page = get_as("/write", "").await;
+    let session = cookie(&page);
+    assert!(session.starts_with("session="), "{:?}", page.headers);
+    let text = call_with(&app, "read", "{}", &[("cookie", &session)]).await;
+    assert_eq!(text.json()["result"], "of a page");
+    assert_eq!(
+        cookie(&get_as("/write", &session).await),
+        "",
+        "it is known already"
+    );
+
+    let request = Request::post(LeptosPut::PATH)
+        .header("content-type", "application/json")
+        .header("cookie", &session);
+    let answer = send(
+        &app,
+        request.body(Body::from(r#"{"text":"of Leptos"}"#)).unwrap(),
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let text = call_with(&app, "read", "{}", &[("cookie", &session)]).await;
+    assert_eq!(text.json()["result"], "of Leptos");
+
+    let user = session_of(&app, "user").await;
+    assert!(get_as("/who", &user).await.text.contains("user"));
+    call_with(&app, "sign_out", "{}", &[("cookie", &user)]).await;
+    let page = get_as("/who", &user).await;
+    assert!(page.text.contains("[Ok(None)]"), "{}", page.text);
+    assert_eq!(
+        page.header("set-cookie"),
+        "",
+        "it ended a moment ago: a login may be on its way"
+    );
+    let dead = get_as("/who", "session=AAAAAAAAAAAAAAAAAAAAAA").await;
+    assert!(
+        dead.header("set-cookie").contains("Max-Age=0"),
+        "{:?}",
+        dead.headers
+    );
 }
 
 /// A store that is out of order.

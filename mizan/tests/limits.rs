@@ -195,6 +195,24 @@ async fn what_a_header_says_of_the_address_counts_from_a_proxy_alone() {
 }
 
 #[tokio::test]
+async fn attempts_count_whatever_they_bring() {
+    let app = server().api().unwrap();
+    for expected in [422, 422, 422, 429] {
+        assert_eq!(
+            support::call(&app, "rare", r#"{"x":1}"#).await.status,
+            expected
+        );
+    }
+    // Denied ones, too
+    for expected in [401, 401, 401, 429] {
+        assert_eq!(
+            support::call(&app, "rare_and_guarded", "{}").await.status,
+            expected
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_addresses_all_strangers_are_one() {
     let app = server().api().unwrap();
     for expected in LIMITED {

@@ -6,6 +6,12 @@ mod users;
 
 use axum::{Router, body::Body, http::Request};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, decode_header, encode};
+use leptos::{config::LeptosOptions, prelude::*};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router as Routed, Routes},
+    path,
+};
 use mizan::{
     Mizan,
     auth::{
@@ -244,6 +250,22 @@ async fn what_is_no_token_of_ours_is_refused_beside_a_valid_session_too() {
         ("cookie", session.as_str()),
     ];
     assert_eq!(call_with(&app, "who", "{}", &twice).await.status, 401);
+    let twice = [
+        ("authorization", "Basic eA=="),
+        ("authorization", "Bearer x"),
+        twice[2],
+    ];
+    assert_eq!(call_with(&app, "who", "{}", &twice).await.status, 401);
+    let tab = [("authorization", "Bearer\tx"), ("cookie", session.as_str())];
+    assert_eq!(call_with(&app, "who", "{}", &tab).await.status, 401);
+    let basic = [
+        ("authorization", "Basic eA=="),
+        ("cookie", session.as_str()),
+    ];
+    assert_eq!(
+        call_with(&app, "who", "{}", &basic).await.json()["result"],
+        "staff"
+    );
     let still = call_with(&app, "who", "{}", &[("cookie", &session)]).await;
     assert_eq!(still.json()["result"], "staff");
 }
@@ -359,6 +381,16 @@ async fn a_refresh_token_can_be_revoked_and_is_no_session() {
     let answer = call_with(&app, "who", "{}", &[("cookie", &cookie)]).await;
     assert_eq!(answer.json()["result"], Value::Null);
 
+    // Nor can somebody who has it sign in with it, and take its line along under another id
+    let headers = [("cookie", cookie.as_str())];
+    let answer = call_with(&app, "sign_in", r#"{"name":"staff"}"#, &headers).await;
+    let theirs = users::cookie(&answer);
+    let theirs = theirs.trim_start_matches("session=").trim_end_matches(".u");
+    let (_, secret) = first.refresh_token.split_once('.').unwrap();
+    assert_eq!(refresh(&app, &format!("{theirs}.{secret}")).await, Err(401));
+    let second = refresh(&app, &first.refresh_token).await.unwrap();
+    let first = second;
+
     let body = json!({ "token": first.refresh_token }).to_string();
     assert_eq!(call_with(&app, "revoke", &body, &[]).await.status, 200);
     assert_eq!(
@@ -413,6 +445,76 @@ async fn a_caller_with_a_token_has_no_session_to_sign_in_with() {
     assert_eq!(answer.code(), "BAD_REQUEST");
     let answer = call_with(&app, "sign_out", "{}", &headers).await;
     assert_eq!(answer.code(), "BAD_REQUEST");
+}
+
+#[mizan::client]
+async fn session_text() -> mizan::Result<Option<String>> {
+    mizan::session().insert("text", "by a token").await?;
+    Ok(mizan::session().get("text").await?)
+}
+
+#[tokio::test]
+async fn no_session_counts_beside_a_token() {
+    let app = server(&Accounts::new(), tokens());
+    let session = session_of(&app, "staff").await;
+    let authorization = format!("Bearer {}", pair(&app, "user").await.access_token);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("cookie", session.as_str()),
+    ];
+    assert_eq!(
+        call_with(&app, "who", "{}", &headers).await.json()["result"],
+        "user"
+    );
+    let answer = call_with(&app, "session_text", "{}", &headers).await;
+    assert_eq!(answer.json()["result"], "by a token");
+    assert_eq!(
+        answer.header("set-cookie"),
+        "",
+        "it is gone with the request"
+    );
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let who = Resource::new(|| (), |()| users::who());
+    view! { <Suspense>{move || Suspend::new(async move { format!("[{:?}]", who.await) })}</Suspense> }
+}
+
+#[component]
+fn App() -> impl IntoView {
+    view! { <Routed><Routes fallback=|| "nothing"><Route path=path!("/") view=Page ssr=SsrMode::Async/></Routes></Routed> }
+}
+
+fn shell(_: LeptosOptions) -> impl IntoView {
+    view! { <!DOCTYPE html><html><head></head><body><App/></body></html> }
+}
+
+#[tokio::test]
+async fn pages_take_tokens_too() {
+    let mizan = Mizan::new(options())
+        .users(Accounts::new())
+        .tokens(tokens());
+    let app = mizan.router(App, shell);
+    let session = session_of(&app, "staff").await;
+    let authorization = format!("Bearer {}", pair(&app, "user").await.access_token);
+    for (authorization, status, text) in [
+        (authorization.as_str(), 200, "user"),
+        ("Bearer x", 401, "UNAUTHORIZED"),
+    ] {
+        let request = Request::get("/").header("cookie", &session);
+        let request = request.header("authorization", authorization);
+        let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert!(answer.text.contains(text), "{}", answer.text);
+    }
+}
+
+#[test]
+fn settings_that_do_not_fit_together_stop_the_server() {
+    let twice = tokens().accept(Key::new("one", OTHER_SECRET).unwrap());
+    let error = Mizan::new(options()).tokens(twice).api().unwrap_err();
+    assert_eq!(error.mistakes().len(), 2, "{error}");
 }
 
 #[tokio::test]

@@ -180,7 +180,11 @@ impl Identity {
         let cookie = Cookie::new(scope.is_development());
         let is_modified = session.is_modified();
         let cookie = if session.is_empty().await {
-            (is_modified && named.is_some()).then(|| cookie.removal())
+            // Where nobody has ended it, a page may take it away: no page is asked for beside a login
+            let removes =
+                |named: Named| is_modified || scope.is_page() && !sessions.has_ended(named.id);
+            let has_no_id = session.id().is_none();
+            (has_no_id && named.is_some_and(removes)).then(|| cookie.removal())
         } else if is_modified {
             sessions.save(session).await?;
             let is_new = |id: &Id| named.is_none_or(|named| named.id != *id);

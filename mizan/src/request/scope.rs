@@ -95,6 +95,11 @@ impl Scope {
         }
     }
 
+    /// Whether it is for a page.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self.0.way, Way::Page)
+    }
+
     /// Notes that the call that the request is for was counted, and its caller let in.
     pub(crate) fn admit(&self) {
         self.0.admitted.store(true, Ordering::Relaxed);

@@ -71,6 +71,7 @@ const RENEWAL: Duration = Duration::from_secs(24 * 60 * 60);
 #[must_use]
 pub struct Sessions {
     store: Arc<Revoking>,
+    #[cfg_attr(not(feature = "tokens"), allow(dead_code, reason = "tokens need it"))]
     refreshes: Arc<Revoking>,
     expire_after: Duration,
 }
@@ -135,6 +136,7 @@ impl Sessions {
     }
 
     /// The record of a refresh token, or a new one.
+    #[cfg_attr(not(feature = "tokens"), allow(dead_code, reason = "tokens need it"))]
     pub(super) fn open_refresh(&self, id: Option<Id>, expiry: Expiry) -> Session {
         Session::new(id, Arc::clone(&self.refreshes), Some(expiry))
     }
