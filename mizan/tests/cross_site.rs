@@ -1,6 +1,8 @@
 //! Requests that another site's page makes: the whole matrix of where they come from, what they
 //! are for, and how they are written.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 
 use axum::{
@@ -77,8 +79,10 @@ fn shell(_: LeptosOptions) -> impl IntoView {
 
 const HOST: &str = "site.example:3000";
 
+type Origin = (&'static str, &'static [(&'static str, &'static str)], bool);
+
 /// Where a request comes from, by its headers, and whether it may have effects.
-const ORIGINS: &[(&str, &[(&str, &str)], bool)] = &[
+const ORIGINS: &[Origin] = &[
     (
         "same origin",
         &[

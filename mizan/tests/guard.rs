@@ -1,6 +1,8 @@
 //! One table: every guard, over everything that a function can be reached through, for every kind
 //! of caller. The answer is the same everywhere, and what is denied does not run.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

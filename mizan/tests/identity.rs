@@ -1,5 +1,7 @@
 //! Sessions: signing in and out, and everything that somebody may send instead of their own cookie.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

@@ -1,5 +1,7 @@
 //! How often a function may be called, and by whom it is counted.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

@@ -1,5 +1,7 @@
 //! Passwords: what is right, and what the time of an answer tells.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use mizan::auth::password;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! The socket of a page: calls, whose they are, and what somebody may send instead.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

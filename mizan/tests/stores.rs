@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask test` starts PostgreSQL and Redis, and says where.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

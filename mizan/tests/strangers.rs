@@ -1,6 +1,8 @@
 //! Two users on one server, a hundred thousand requests interleaved: neither ever sees what is the
 //! other's. And a hundred thousand cookies that nobody gave out: they take no memory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

@@ -1,5 +1,7 @@
 //! Bearer tokens: given, taken, refused, refreshed and revoked.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod support;
 #[path = "support/users.rs"]
 mod users;

@@ -25,6 +25,8 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) text: String,
+    /// The header `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u32>,
     pub(crate) session: Session,
 }
 
@@ -54,14 +56,8 @@ impl Session {
 impl Response {
     /// How many milliseconds to wait at least before asking again; `None` where this is the answer.
     pub(crate) fn wait(&self) -> Option<u32> {
-        match self.status {
-            429 => {
-                let seconds = self.error()?.retry_after()?.as_secs();
-                u32::try_from(seconds).ok()?.checked_mul(1000)
-            }
-            502..=504 => Some(0),
-            _ => None,
-        }
+        matches!(self.status, 429 | 502..=504)
+            .then(|| self.retry_after.unwrap_or(0).saturating_mul(1000))
     }
 
     fn error(&self) -> Option<Error> {
@@ -114,6 +110,7 @@ mod tests {
             let response = Response {
                 status,
                 text,
+                retry_after: None,
                 session,
             };
             response.success().unwrap_err()

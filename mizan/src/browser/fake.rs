@@ -28,10 +28,19 @@ impl Asked {
 
     /// Answers with something in the header `Mizan-Session`.
     pub(crate) fn answer_saying(self, session: &str, status: u16, text: &str) {
-        let text = text.to_owned();
+        self.send(status, text, None, session);
+    }
+
+    /// Answers with `Retry-After`.
+    pub(crate) fn answer_later(self, status: u16, seconds: u32) {
+        self.send(status, "", Some(seconds), "");
+    }
+
+    fn send(self, status: u16, text: &str, retry_after: Option<u32>, session: &str) {
         let _ = self.answer.send(Ok(Response {
             status,
-            text,
+            text: text.to_owned(),
+            retry_after,
             session: Session::read(Some(session)),
         }));
     }

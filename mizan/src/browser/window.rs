@@ -44,9 +44,11 @@ pub(crate) async fn send(request: Request) -> Result<Response> {
             call_redirect_hook(&location);
         }
         let session = Session::read(headers.get(SESSION).as_deref());
+        let retry_after = headers.get("Retry-After");
         Ok(Response {
             status,
             text,
+            retry_after: retry_after.and_then(|seconds| seconds.parse().ok()),
             session,
         })
     })

@@ -109,7 +109,7 @@ impl Limiter {
         if run % SWEEP == SWEEP - 1 {
             self.counts.retain_recent();
         }
-        if run % COUNT == 0 {
+        if run.is_multiple_of(COUNT) {
             self.callers.store(self.counts.len(), Ordering::Relaxed);
         }
         let caller = match self.callers.load(Ordering::Relaxed) {

@@ -21,10 +21,13 @@ use std::{
 use tower::{Layer, Service};
 use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError};
 
+/// The head of a request that is let through.
+type Decision = Response<Option<Parts>>;
+
 /// Refuses what comes from other sites.
 #[derive(Clone)]
 pub(crate) struct CrossSite {
-    csrf: Csrf<Admitted, fn(ProtectionError) -> Response<Option<Parts>>>,
+    csrf: Csrf<Admitted, fn(ProtectionError) -> Decision>,
 }
 
 impl CrossSite {
@@ -105,7 +108,7 @@ impl Default for CrossSite {
 struct Admitted;
 
 impl Service<Request<()>> for Admitted {
-    type Response = Response<Option<Parts>>;
+    type Response = Decision;
     type Error = Infallible;
     type Future = Ready<std::result::Result<Self::Response, Infallible>>;
 

@@ -1,6 +1,7 @@
 //! Users for tests: they sign in with their name alone.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use super::support::{Answer, send};
 use axum::{

@@ -3,7 +3,7 @@
 use super::{scratch, service::free_port};
 use crate::{
     new,
-    process::{self, Result, target},
+    process::{self, Result, root, target},
 };
 use std::{
     io::{Read, Write},
@@ -25,6 +25,8 @@ pub(super) fn generates() -> Result {
 fn build_and_serve(project: &Path) -> Result {
     // What is built already for the starter is not built again
     let shared = target();
+    let lock = std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"));
+    lock.map_err(|error| format!("Cargo.lock: {error}"))?;
     let mut build = Command::new("cargo");
     build
         .current_dir(project)

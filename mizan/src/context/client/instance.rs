@@ -10,7 +10,7 @@ use crate::{
     call::wire::PREFIX,
     context::{Context, ContextOptions, Value, key_of},
 };
-use futures::{future::abortable, stream::AbortHandle};
+use futures::future::{AbortHandle, Abortable};
 use leptos::{
     prelude::{Get, GetUntracked, Set},
     reactive::signal::ArcRwSignal,
@@ -307,6 +307,23 @@ impl Instance {
         }
     }
 
+    /// Gives up a request that is under way.
+    pub(super) fn abandon(&self) {
+        let request = lock(&self.state).request.take();
+        if let Some(request) = request {
+            request.abort();
+            self.fetching.set(false);
+        }
+    }
+
+    /// Forgets what was answered to somebody else; whether somebody shows the instance.
+    pub(super) fn forget(&self) -> bool {
+        for (_, slot) in self.slots() {
+            slot.forget();
+        }
+        lock(&self.state).mounted > 0
+    }
+
     /// The time on the store's clock.
     fn now(&self) -> u64 {
         self.store.upgrade().map_or(0, |store| store.tick())
@@ -315,44 +332,85 @@ impl Instance {
     /// Fetches the bundle, abandoning a request that is under way: its answer may be from before
     /// whatever made this necessary.
     pub(super) fn fetch(self: &Arc<Self>) {
-        let (work, abort) = abortable(persist(self.url()));
+        let (abort, registration) = AbortHandle::new_pair();
         let touched = self.now();
         let earlier = {
             let mut state = lock(&self.state);
             state.touched = touched;
-            state.request.replace(abort)
+            state.request.replace(abort.clone())
         };
         if let Some(earlier) = earlier {
             earlier.abort();
         }
         self.fetching.set(true);
-        let instance = Arc::clone(self);
+        let work = Abortable::new(Arc::clone(self).load(abort, touched), registration);
+        // Aborted: a later fetch has taken over, or nobody waits
         leptos::task::spawn_local(async move {
-            // Aborted: a later fetch has taken over, or nobody waits
-            let Ok(answer) = work.await else { return };
-            lock(&instance.state).request = None;
-            if let (Ok(answer), Some(store)) = (&answer, instance.store.upgrade()) {
-                store.heard(answer.session);
+            let _ = work.await;
+        });
+    }
+
+    /// Sends a read until there is an answer: again where it was lost on the way, or where the
+    /// server wants to be asked later. Reading has no effects, so it can be done twice.
+    async fn load(self: Arc<Self>, abort: AbortHandle, since: u64) {
+        for attempt in 0..=RETRIES {
+            let answer = browser::send(Request::get(self.url())).await;
+            let lost = match &answer {
+                Ok(response) => response.wait(),
+                Err(_) => Some(0),
+            };
+            if let Some(least) = lost
+                && attempt < RETRIES
+            {
+                pause(least, attempt).await;
+                continue;
+            }
+            lock(&self.state).request = None;
+            if let (Ok(answer), Some(store)) = (&answer, self.store.upgrade()) {
+                store.heard(answer.session, since);
             }
             let answer = answer
                 .and_then(Response::success)
                 .and_then(|text| Bundle::read(&text).map_err(browser::foreign));
-            match answer {
-                Ok(bundle) => instance.receive(bundle),
-                Err(error) => instance.fail(&error),
+            let limited = match answer {
+                Ok(bundle) => self.receive(bundle),
+                Err(error) => {
+                    self.fail(&error);
+                    None
+                }
+            };
+            if abort.is_aborted() {
+                return;
             }
-            instance.fetching.set(false);
-        });
+            self.fetching.set(false);
+            let Some(least) = limited.filter(|_| attempt < RETRIES) else {
+                return;
+            };
+            // The others are shown meanwhile
+            lock(&self.state).request = Some(abort.clone());
+            pause(least, attempt).await;
+            self.fetching.set(true);
+        }
     }
 
-    /// Takes the answers of all members.
-    pub(super) fn receive(&self, mut bundle: Bundle) {
+    /// Takes the answers of all members. Returns how many milliseconds those want to be left alone
+    /// that were asked too often.
+    pub(super) fn receive(&self, mut bundle: Bundle) -> Option<u32> {
+        let mut limited = None;
         let mut data = Data::Since(browser::now());
         for (member, slot) in self.slots() {
             match bundle.take(member).unwrap_or_else(|| Err(missing(member))) {
-                Err(error) if matches!(error.code(), Code::Internal | Code::Unavailable) => {
+                Err(error)
+                    if matches!(
+                        error.code(),
+                        Code::Internal | Code::Unavailable | Code::TooManyRequests
+                    ) =>
+                {
                     // It may be gone when somebody asks again
                     data = Data::Stale;
+                    if let Some(wait) = error.retry_after() {
+                        limited = limited.max(Some((wait.as_secs() as u32).saturating_mul(1000)));
+                    }
                     slot.fail(&error);
                 }
                 answer => slot.receive(answer),
@@ -363,6 +421,7 @@ impl Instance {
         state.touched = touched;
         state.data = data;
         state.fetched = bundle;
+        limited
     }
 
     fn fail(&self, error: &Error) {
@@ -391,7 +450,8 @@ impl Instance {
             request.abort();
             self.fetching.set(false);
         }
-        self.receive(bundle);
+        // What was asked too often is fetched when it is invalidated, or shown again
+        let _ = self.receive(bundle);
     }
 
     /// Takes a member's value that came with the answer to a call.
@@ -443,24 +503,12 @@ const FIRST_WAIT: u32 = 1000;
 /// The longest that the server can ask a page to wait, in milliseconds.
 const LONGEST_WAIT: u32 = 60_000;
 
-/// Sends a read, again where it was lost on the way, or where the server wants to be asked later.
-/// Reading has no effects, so it can be done twice.
-async fn persist(url: String) -> Result<Response> {
-    let mut attempt = 0;
-    loop {
-        let answer = browser::send(Request::get(url.clone())).await;
-        let wait = match &answer {
-            _ if attempt == RETRIES => None,
-            Ok(response) => response.wait().map(|wait| wait.min(LONGEST_WAIT)),
-            Err(_) => Some(0),
-        };
-        let Some(least) = wait else { return answer };
-        // Between half of it and all (AWS's "equal jitter")
-        let longest = FIRST_WAIT << attempt;
-        let backoff = longest / 2 + (f64::from(longest / 2) * browser::jitter()) as u32;
-        browser::sleep(least.max(backoff)).await;
-        attempt += 1;
-    }
+/// Waits for at least so many milliseconds before the next attempt.
+async fn pause(least: u32, attempt: u32) {
+    let longest = FIRST_WAIT << attempt;
+    // Between half of it and all (AWS's "equal jitter")
+    let backoff = longest / 2 + (f64::from(longest / 2) * browser::jitter()) as u32;
+    browser::sleep(least.min(LONGEST_WAIT).max(backoff)).await;
 }
 
 /// Encodes all but what RFC 3986, section 2.3, calls unreserved.

@@ -45,6 +45,8 @@ pub(crate) struct Store {
     rendered_at: f64,
     /// Whether the server has said that the visitor's session is over.
     expired: ArcRwSignal<bool>,
+    /// When somebody last signed in or out.
+    changed_at: AtomicU64,
     /// Counts what happens to data.
     clock: AtomicU64,
 }
@@ -76,6 +78,7 @@ impl Page {
             rendered: Mutex::new(rendered()),
             rendered_at: browser::now(),
             expired: ArcRwSignal::new(false),
+            changed_at: AtomicU64::new(0),
             clock: AtomicU64::new(0),
         }));
         LATEST.set(Arc::downgrade(&page.0));
@@ -97,10 +100,8 @@ impl Page {
         let store = Arc::downgrade(&self.0);
         browser::on_announcement(move || {
             let Some(store) = store.upgrade() else { return };
-            for instance in store.all_anew() {
-                instance.invalidate();
-            }
-            store.heard(Session::Changed);
+            store.become_somebody_else(&[]);
+            store.heard(Session::Changed, 0);
         });
         let store = Arc::downgrade(&self.0);
         browser::on_wake(move |why| {
@@ -192,22 +193,22 @@ impl Page {
             .into_iter()
             .filter_map(|fresh| Some((self.0.known(&fresh.target, since)?, fresh.bundle)))
             .collect();
-        let mut stale = if changed {
-            self.0.all_anew()
-        } else {
-            let targets = stale.iter();
-            targets.flat_map(|target| self.0.matching(target)).collect()
-        };
-        stale.retain(|instance| {
-            let mut refreshed = refreshed.iter();
-            refreshed.all(|((fresh, _), _)| !Arc::ptr_eq(fresh, instance))
-        });
+        let mut stale: Vec<_> = stale
+            .iter()
+            .flat_map(|target| self.0.matching(target))
+            .collect();
+        stale.retain(|instance| !is_among(instance, &refreshed));
         for ((instance, trusted), merge) in merges {
             if trusted {
                 instance.merge(&merge.member, merge.value);
             } else {
                 instance.invalidate();
             }
+        }
+        if changed {
+            // Before the new data is there: a reader must not find the old beside it
+            self.0.become_somebody_else(&refreshed);
+            stale.clear();
         }
         for ((instance, trusted), bundle) in refreshed {
             if trusted {
@@ -219,7 +220,7 @@ impl Page {
         for instance in stale {
             instance.invalidate();
         }
-        self.0.heard(session);
+        self.0.heard(session, since);
         if changed {
             browser::announce();
         }
@@ -261,10 +262,17 @@ impl std::fmt::Debug for Page {
 
 impl Store {
     /// Takes what an answer says of the session.
-    pub(super) fn heard(&self, session: Session) {
+    ///
+    /// `since` is when it was asked for: a session that was over before somebody signed in says
+    /// nothing of the one that is now.
+    pub(super) fn heard(&self, session: Session, since: u64) {
         let expired = match session {
             Session::Same => return,
-            Session::Changed => false,
+            Session::Changed => {
+                self.changed_at.store(self.tick(), Ordering::Relaxed);
+                false
+            }
+            Session::Expired if since < self.changed_at.load(Ordering::Relaxed) => return,
             Session::Expired => true,
         };
         if self.expired.get_untracked() != expired {
@@ -318,10 +326,21 @@ impl Store {
         Some((instance, trusted))
     }
 
-    /// All of them, where what the page carries is of somebody whom the visitor no longer is.
-    fn all_anew(&self) -> Vec<Arc<Instance>> {
+    /// Forgets what was answered to whom the visitor was before; what is shown is fetched, but for
+    /// what is there anew already.
+    fn become_somebody_else(&self, fresh: &[Fresh]) {
         lock(&self.rendered).clear();
-        self.all()
+        for instance in self.all() {
+            if is_among(&instance, fresh) {
+                continue;
+            }
+            if instance.forget() {
+                instance.invalidate();
+            } else {
+                instance.abandon();
+                self.remove(&instance.key);
+            }
+        }
     }
 
     fn all(&self) -> Vec<Arc<Instance>> {
@@ -356,6 +375,15 @@ impl Store {
         matching.retain(|instance| matches(&instance));
         matching
     }
+}
+
+/// An instance, whether its new data can be trusted, and that data.
+type Fresh = ((Arc<Instance>, bool), Bundle);
+
+fn is_among(instance: &Arc<Instance>, fresh: &[Fresh]) -> bool {
+    fresh
+        .iter()
+        .any(|((fresh, _), _)| Arc::ptr_eq(fresh, instance))
 }
 
 /// Where the instance of a key is, or belongs.

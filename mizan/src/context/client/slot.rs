@@ -19,6 +19,9 @@ pub(super) trait Slot: Any + Send + Sync {
 
     /// Takes note that no answer came: an earlier value stays.
     fn fail(&self, error: &Error);
+
+    /// Forgets the value: it was for somebody else.
+    fn forget(&self);
 }
 
 /// The value of a member.
@@ -202,6 +205,14 @@ where
 {
     fn receive(&self, answer: Result<Box<RawValue>>) {
         self.set(decode(answer));
+    }
+
+    fn forget(&self) {
+        let mut state = lock(&self.state);
+        state.confirmed = None;
+        state.failed = None;
+        drop(state);
+        self.changed.notify();
     }
 
     fn fail(&self, error: &Error) {

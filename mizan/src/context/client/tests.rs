@@ -865,9 +865,8 @@ async fn a_read_that_is_lost_is_tried_again() {
 async fn a_read_waits_as_long_as_the_server_says() {
     page(async |owner: Owner| {
         let query = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_name));
-        let later = r#"{"error":{"code":"TOO_MANY_REQUESTS","message":"wait","details":{"retry_after":20}}}"#;
         settle().await;
-        one().await.answer_with(429, later);
+        one().await.answer_later(429, 20);
         settle().await;
         pass(Duration::from_millis(19_999));
         nothing().await;
@@ -875,6 +874,21 @@ async fn a_read_waits_as_long_as_the_server_says() {
         one().await.answer(&name("Ada", 36));
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("Ada"));
+        // One member alone was asked too often: the others are there, and it stays what it was
+        query.refetch();
+        let age = owner.with(|| profile(&owner, RwSignal::new(5)).with(use_user_age));
+        one().await.answer(
+            r#"{"data":{"user_age":37},"errors":{"user_name":{"code":"TOO_MANY_REQUESTS","message":"wait","details":{"retry_after":20}}}}"#,
+        );
+        settle().await;
+        assert_eq!((shown(query).as_deref(), shown(age)), (Some("Ada"), Some(37)));
+        assert!(!owner.with(|| query.is_fetching()));
+        pass(Duration::from_millis(19_999));
+        nothing().await;
+        pass(Duration::from_millis(1));
+        one().await.answer(&name("Bo", 38));
+        settle().await;
+        assert_eq!((shown(query).as_deref(), shown(age)), (Some("Bo"), Some(38)));
         // What the caller did wrong is an answer
         query.refetch();
         let refused = r#"{"error":{"code":"NOT_FOUND","message":"no such context"}}"#;
@@ -939,6 +953,31 @@ async fn who_signs_in_sees_everything_anew_and_so_do_the_other_tabs() {
 }
 
 #[tokio::test]
+async fn nothing_of_the_former_visitor_is_shown_to_the_next() {
+    page(async |owner: Owner| {
+        let page = owner.with(Page::current);
+        let query = shows_ada(&owner).await;
+        let below = owner.with(|| component(&owner, RwSignal::new(6)));
+        let _other = below.with(use_user_name);
+        settle().await;
+        one().await.answer(&name("Ada's other", 1));
+        settle().await;
+        below.cleanup();
+        drop(below);
+        settle().await;
+        assert_eq!(page.len(), 2, "one is shown, one is kept for a while");
+        hear();
+        settle().await;
+        assert_eq!(page.len(), 1, "what nobody shows is gone");
+        // The network is gone as well: an error, and not what was Ada's
+        lose().await;
+        let shown = owner.with(|| query.get_untracked());
+        assert_eq!(shown.unwrap().unwrap_err().code(), Code::Network);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_the_page_carries_is_not_of_who_signs_in_later() {
     page(async |owner: Owner| {
         page_has(&[
@@ -986,8 +1025,18 @@ async fn a_session_that_is_over_is_told() {
         one().await.answer_saying("expired", 401, refused);
         settle().await;
         assert!(expired());
+        // An answer that was on its way when somebody signed in elsewhere
+        sign_in.dispatch(call("late"));
+        settle().await;
+        let late = asked();
         hear();
         assert!(!expired(), "somebody has signed in elsewhere");
+        settle().await;
+        for late in late {
+            late.answer_saying("expired", 401, refused);
+        }
+        settle().await;
+        assert!(!expired(), "it says nothing of the new session");
         drop(asked());
     })
     .await;
