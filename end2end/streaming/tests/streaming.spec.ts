@@ -31,8 +31,9 @@ test("a parameter that changes keeps what is shown until the new data is there",
   await expect(page.locator("#slow")).toHaveText("20");
   await expect(page.locator("#slower")).toHaveText("20 </script>");
   expect(watch.calls).toEqual(["GET /api/mizan/ctx/inner?number=20"]);
+  const asked = page.waitForRequest("**/ctx/outer?number=3");
   await next.click();
-  await page.waitForTimeout(100);
+  await asked;
   await expect(page.locator("#slow"), "meanwhile").toHaveText("20");
   await expect(page.locator("#waiting")).toHaveCount(0);
   await expect(page.locator("#slow")).toHaveText("30");
