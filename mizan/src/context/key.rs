@@ -74,7 +74,7 @@ fn write_text(key: &mut String, text: &str) {
     key.push('"');
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::ContextParam;

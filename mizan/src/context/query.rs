@@ -78,7 +78,7 @@ impl<T> Query<T> {
 
 impl<T: Clone + Send + Sync + 'static> Query<T> {
     /// A query whose value comes from somewhere else.
-    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
+    #[allow(dead_code, reason = "the browser's alone")]
     pub(crate) fn fetched(value: ArcAsyncDerived<Result<T>>, source: Source) -> Self {
         Self {
             value: value.into(),
@@ -146,7 +146,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Query<T> {
     }
 
     /// Lays a change over the value until the overlay is lifted.
-    #[cfg_attr(feature = "ssr", expect(dead_code, reason = "the browser's"))]
+    #[allow(dead_code, reason = "the browser's alone")]
     pub(crate) fn lay(
         &self,
         change: impl Fn(&mut T) + Send + Sync + 'static,

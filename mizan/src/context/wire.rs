@@ -42,10 +42,7 @@ impl Value {
     /// Reads a value out of JSON; `None` where it is of no kind that a parameter has.
     ///
     /// By hand: a visitor of everything that JSON can be is a kilobyte of WebAssembly.
-    #[cfg_attr(
-        all(feature = "ssr", not(test)),
-        expect(dead_code, reason = "the browser's")
-    )]
+    #[allow(dead_code, reason = "the browser's alone")]
     pub(crate) fn read(json: &RawValue) -> Option<Self> {
         match json.get() {
             "null" => Some(Self::Null),

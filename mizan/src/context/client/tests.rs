@@ -38,6 +38,14 @@ async fn headline() -> mizan::Result<String> {
     unreachable!()
 }
 
+#[mizan::context(stale_time = "30s", refetch_on_reconnect)]
+struct PricesContext;
+
+#[mizan::client(context = PricesContext)]
+async fn price() -> mizan::Result<u32> {
+    unreachable!()
+}
+
 #[mizan::context(refetch_interval = "10s")]
 struct ClockContext {
     zone: Option<String>,
@@ -449,6 +457,30 @@ async fn old_data_is_fetched_when_the_page_is_looked_at_again() {
         one().await.answer(r#"{"data":{"headline":"b"}}"#);
         settle().await;
         assert_eq!(shown(query).as_deref(), Some("b"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_data_is_fetched_when_the_network_is_back() {
+    page(async |owner: Owner| {
+        let query = owner.with(|| {
+            let instance = super::Handle::provided(|| PricesContext);
+            provide_context(crate::context::Provided::<PricesContext>::new(instance));
+            use_price()
+        });
+        one().await.answer(r#"{"data":{"price":1}}"#);
+        settle().await;
+        pass(Duration::from_secs(29));
+        wake(Wake::Reconnect);
+        nothing().await;
+        pass(Duration::from_secs(1));
+        wake(Wake::Focus);
+        nothing().await;
+        wake(Wake::Reconnect);
+        one().await.answer(r#"{"data":{"price":2}}"#);
+        settle().await;
+        assert_eq!(shown(query), Some(2));
     })
     .await;
 }
