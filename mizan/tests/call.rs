@@ -1,5 +1,7 @@
 //! The endpoint of a function: what it answers to everything that can be sent to it.
 
+#[path = "support/log.rs"]
+mod log;
 mod support;
 
 use axum::{
@@ -7,6 +9,7 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
+use log::Log;
 use mizan::{Code, Error, Mizan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -777,42 +780,15 @@ async fn a_form_without_javascript_goes_back_to_its_page() {
     );
 }
 
-/// What a subscriber at DEBUG writes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0
-            .lock()
-            .expect("not poisoned")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn each_call_has_a_span_with_its_name_code_and_duration() {
-    use tracing_subscriber::fmt::format::FmtSpan;
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.subscribe(tracing::Level::DEBUG);
     let app = app();
     call(&app, "echo", r#"{"text":"a"}"#).await;
     call(&app, "fail", r#"{"code":"CONFLICT"}"#).await;
     call(&app, "trip", "{}").await;
-    drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     for expected in [
         r#"call{function="echo" code="OK" duration_us="#,
         r#"call{function="fail" code="CONFLICT" duration_us="#,

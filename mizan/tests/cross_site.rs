@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "support/origins.rs"]
+mod origins;
+#[path = "support/served.rs"]
+mod served;
 mod support;
 
 use axum::{
@@ -12,7 +16,9 @@ use axum::{
     http::{Method, Request, header},
 };
 use leptos::{config::LeptosOptions, prelude::*, server_fn::ServerFn};
-use mizan::{Mizan, server::Serve};
+use mizan::Mizan;
+use origins::{HOST, ORIGINS};
+use served::Served;
 use std::{
     net::SocketAddr,
     sync::{
@@ -23,8 +29,7 @@ use std::{
 use support::{options, send};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
+    net::TcpStream,
 };
 
 /// How often something had an effect.
@@ -76,150 +81,6 @@ fn app() -> impl IntoView {
 fn shell(_: LeptosOptions) -> impl IntoView {
     view! { <!DOCTYPE html><html><head></head><body>{app()}</body></html> }
 }
-
-const HOST: &str = "site.example:3000";
-
-type Origin = (&'static str, &'static [(&'static str, &'static str)], bool);
-
-/// Where a request comes from, by its headers, and whether it may have effects.
-const ORIGINS: &[Origin] = &[
-    (
-        "same origin",
-        &[
-            ("sec-fetch-site", "same-origin"),
-            ("origin", "http://site.example:3000"),
-        ],
-        true,
-    ),
-    (
-        "same site",
-        &[
-            ("sec-fetch-site", "same-site"),
-            ("origin", "http://other.site.example:3000"),
-        ],
-        false,
-    ),
-    (
-        "same site, without origin",
-        &[("sec-fetch-site", "same-site")],
-        false,
-    ),
-    (
-        "cross site",
-        &[
-            ("sec-fetch-site", "cross-site"),
-            ("origin", "https://evil.example"),
-        ],
-        false,
-    ),
-    (
-        "cross site, without origin",
-        &[("sec-fetch-site", "cross-site")],
-        false,
-    ),
-    (
-        "cross site, with our origin",
-        &[
-            ("sec-fetch-site", "cross-site"),
-            ("origin", "http://site.example:3000"),
-        ],
-        false,
-    ),
-    ("by the user", &[("sec-fetch-site", "none")], true),
-    (
-        "an unknown value",
-        &[("sec-fetch-site", "same-planet")],
-        false,
-    ),
-    ("in upper case", &[("sec-fetch-site", "Same-Origin")], false),
-    ("null", &[("origin", "null")], false),
-    (
-        "null, of a sandbox",
-        &[("sec-fetch-site", "cross-site"), ("origin", "null")],
-        false,
-    ),
-    ("no headers", &[], true),
-    (
-        "an old browser, here",
-        &[("origin", "http://site.example:3000")],
-        true,
-    ),
-    (
-        "an old browser, over TLS to a proxy",
-        &[("origin", "https://site.example:3000")],
-        true,
-    ),
-    (
-        "an old browser, elsewhere",
-        &[("origin", "https://evil.example")],
-        false,
-    ),
-    (
-        "a sibling subdomain",
-        &[("origin", "http://evil.site.example:3000")],
-        false,
-    ),
-    (
-        "the domain above",
-        &[("origin", "http://example:3000")],
-        false,
-    ),
-    (
-        "another port",
-        &[("origin", "http://site.example:3001")],
-        false,
-    ),
-    ("no port", &[("origin", "http://site.example")], false),
-    (
-        "our host as a prefix",
-        &[("origin", "http://site.example:3000.evil.example")],
-        false,
-    ),
-    (
-        "our host as a suffix",
-        &[("origin", "http://evil-site.example:3000")],
-        false,
-    ),
-    (
-        "our host as user",
-        &[("origin", "http://site.example:3000@evil.example")],
-        false,
-    ),
-    (
-        "our host as path",
-        &[("origin", "http://evil.example/site.example:3000")],
-        false,
-    ),
-    ("no scheme", &[("origin", "site.example:3000")], false),
-    ("a file", &[("origin", "file://site.example:3000")], false),
-    ("nonsense", &[("origin", "%%%")], false),
-    (
-        "two origins",
-        &[
-            ("origin", "https://evil.example"),
-            ("origin", "http://site.example:3000"),
-        ],
-        false,
-    ),
-    (
-        "trusted",
-        &[
-            ("sec-fetch-site", "cross-site"),
-            ("origin", "https://friend.example"),
-        ],
-        true,
-    ),
-    (
-        "trusted, by an old browser",
-        &[("origin", "https://friend.example")],
-        true,
-    ),
-    (
-        "trusted, with another scheme",
-        &[("origin", "http://friend.example")],
-        false,
-    ),
-];
 
 /// How a body is written: the type, and what a plain function and one for forms say to it.
 const TYPES: &[(Option<&str>, &str, u16, u16)] = &[
@@ -345,14 +206,8 @@ async fn server_functions_of_leptos() {
 
 #[tokio::test]
 async fn upgrades() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
     let app = server(&Effects::default()).api().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = Serve::new(app).drain_delay(std::time::Duration::ZERO);
-    let server = tokio::spawn(server.run(listener, async {
-        let _ = stopped.await;
-    }));
+    let served = Served::start(app).await;
     for (from, origin, may) in ORIGINS {
         for (content_type, ..) in TYPES {
             let mut head = format!("GET /api/mizan/ws HTTP/1.1\r\nHost: {HOST}\r\n");
@@ -367,7 +222,7 @@ async fn upgrades() {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
             head.push_str("\r\n");
-            let mut stream = TcpStream::connect(addr).await.unwrap();
+            let mut stream = TcpStream::connect(served.addr).await.unwrap();
             stream.write_all(head.as_bytes()).await.unwrap();
             let mut answer = [0; 12];
             stream.read_exact(&mut answer).await.unwrap();
@@ -375,8 +230,7 @@ async fn upgrades() {
             assert_eq!(std::str::from_utf8(&answer).unwrap(), expected, "{from}");
         }
     }
-    stop.send(()).unwrap();
-    server.await.unwrap();
+    served.stop().await;
 }
 
 /// Calls from `peer`, over a proxy that puts its own host in place of the browser's.

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod support;
+#[path = "support/served.rs"]
+mod served;
 #[path = "support/users.rs"]
 mod users;
 
@@ -20,6 +22,8 @@ use leptos_router::{
     path,
 };
 use mizan::{Mizan, auth::GuardContext};
+use serde_json::json;
+use served::Served;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -211,7 +215,9 @@ fn assert_ran(server: &Server, expected: &str, what: &str) {
 #[tokio::test]
 async fn every_guard_for_every_caller_everywhere() {
     let server = Server::start().await;
+    let served = Served::start(server.app.clone()).await;
     for (caller, cookie) in CALLERS.into_iter().zip(&server.cookies) {
+        let mut socket = served.connect(cookie).await;
         for guard in GUARDS {
             let expected = expected(guard, caller);
             let what = format!("{guard} for {caller}");
@@ -228,6 +234,14 @@ async fn every_guard_for_every_caller_everywhere() {
             assert_eq!(answer.status, status, "call: {what}");
             if expected != "OK" {
                 assert_eq!(answer.code(), expected, "call: {what}");
+            }
+            assert_ran(&server, expected, &what);
+
+            // A call on the socket
+            let answer = socket.call(1, &name, json!({ "text": "x" })).await;
+            match expected {
+                "OK" => assert_eq!(answer["result"], "x", "socket: {what}"),
+                code => assert_eq!(answer["error"]["code"], code, "socket: {what}"),
             }
             assert_ran(&server, expected, &what);
 
@@ -296,6 +310,7 @@ async fn every_guard_for_every_caller_everywhere() {
         }
         assert_eq!(server.runs.take(), passing, "{caller}");
     }
+    served.stop().await;
 }
 
 #[mizan::client]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "support/log.rs"]
+mod log;
 mod support;
 #[path = "support/users.rs"]
 mod users;
@@ -17,6 +19,7 @@ use leptos_router::{
     components::{Route, Router as Routed, Routes},
     path,
 };
+use log::Log;
 use mizan::{
     Mizan,
     auth::{AuthnBackend, SessionStore, Sessions},
@@ -564,6 +567,7 @@ fn App() -> impl IntoView {
         <Routed>
             <Routes fallback=|| "nothing">
                 <Route path=path!("/write") view=Write ssr=SsrMode::Async/>
+                <Route path=path!("/write/late") view=WriteLate ssr=SsrMode::OutOfOrder/>
                 <Route path=path!("/who") view=Who ssr=SsrMode::Async/>
             </Routes>
         </Routed>
@@ -574,6 +578,23 @@ fn App() -> impl IntoView {
 fn Write() -> impl IntoView {
     let written = Resource::new(|| (), |()| put("of a page".to_owned()));
     view! { <Suspense>{move || Suspend::new(async move { format!("[{:?}]", written.await) })}</Suspense> }
+}
+
+/// Writes when the first byte is out.
+#[component]
+fn WriteLate() -> impl IntoView {
+    let written = Resource::new(
+        || (),
+        |()| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            put("too late".to_owned()).await
+        },
+    );
+    view! {
+        <Suspense fallback=|| "later">
+            {move || Suspend::new(async move { format!("[{:?}]", written.await) })}
+        </Suspense>
+    }
 }
 
 #[component]
@@ -644,6 +665,24 @@ async fn pages_have_the_same_session() {
         "{:?}",
         dead.headers
     );
+}
+
+/// A cookie is a header, and those are gone: the change is lost, and the log says so.
+#[tokio::test]
+async fn what_a_page_writes_after_its_first_byte_is_lost_and_logged() {
+    let log = Log::default();
+    let _guard = log.subscribe(tracing::Level::WARN);
+    let app = Mizan::new(options())
+        .users(Accounts::new())
+        .provide(Gate::default())
+        .router(App, shell);
+    let page = support::get(&app, "/write").await;
+    assert!(page.text.contains("[Ok(())]"), "{}", page.text);
+    assert!(!log.text().contains("the change is lost"), "{}", log.text());
+    let page = support::get(&app, "/write/late").await;
+    assert!(page.text.contains("[Ok(())]"), "{}", page.text);
+    assert_eq!(page.header("set-cookie"), "");
+    assert!(log.text().contains("the change is lost"), "{}", log.text());
 }
 
 /// A store that is out of order.

@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use mizan::auth::password;
+mod support;
+
+use mizan::{
+    Mizan,
+    auth::{AuthUser, AuthnBackend, User, password},
+};
+use serde_json::json;
 use std::time::{Duration, Instant};
+use support::{call, options};
 
 #[tokio::test]
 async fn what_is_right_and_what_is_not() {
@@ -42,21 +49,77 @@ async fn what_is_right_and_what_is_not() {
     assert!(!password::verify(&long, Some(&hash)).await.unwrap());
 }
 
+#[derive(Clone, Debug)]
+struct Account;
+
+impl AuthUser for Account {
+    type Id = u8;
+
+    fn id(&self) -> u8 {
+        1
+    }
+
+    fn session_auth_hash(&self) -> &[u8] {
+        b"hash"
+    }
+}
+
+impl User for Account {
+    type Public = ();
+
+    fn public(&self) {}
+}
+
+/// One account, `ada`, with its password's hash.
+#[derive(Clone)]
+struct Accounts(String);
+
+impl AuthnBackend for Accounts {
+    type User = Account;
+    type Credentials = (String, String);
+    type Error = mizan::Error;
+
+    async fn authenticate(&self, (name, password): (String, String)) -> mizan::Result<Option<Account>> {
+        let hash = (name == "ada").then_some(&*self.0);
+        let is_right = password::verify(&password, hash).await?;
+        Ok(is_right.then_some(Account))
+    }
+
+    async fn get_user(&self, _: &u8) -> mizan::Result<Option<Account>> {
+        Ok(Some(Account))
+    }
+}
+
+#[mizan::client]
+async fn sign_in(name: String, password: String) -> mizan::Result<()> {
+    match mizan::auth::authenticate::<Accounts>((name, password)).await? {
+        Some(account) => mizan::auth::login(&account).await,
+        None => Err(mizan::Error::validation("no such name, or another password")),
+    }
+}
+
 /// CWE-208: whoever can tell an unknown name from a wrong password knows which names there are.
 #[tokio::test]
-async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
-    let hash = password::hash("correct horse").await.unwrap();
-    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
-    let timed = async |hash: Option<&str>| {
+async fn an_unknown_name_and_a_wrong_password_are_answered_alike_and_as_late() {
+    let accounts = Accounts(password::hash("correct horse").await.unwrap());
+    let app = Mizan::new(options()).users(accounts).api().unwrap();
+    let sign_in = async |name: &str, password: &str| {
         let started = Instant::now();
-        assert!(!password::verify("battery staple", hash).await.unwrap());
-        started.elapsed()
+        let body = json!({ "name": name, "password": password }).to_string();
+        (call(&app, "sign_in", body).await, started.elapsed())
     };
-    timed(None).await;
+    assert_eq!(sign_in("ada", "correct horse").await.0.status, 200);
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
+    sign_in("bob", "correct horse").await;
     // In turns, so that what else runs on the machine slows both
     for _ in 0..41 {
-        unknown.push(timed(None).await);
-        wrong.push(timed(Some(&hash)).await);
+        let (answer, time) = sign_in("bob", "correct horse").await;
+        unknown.push(time);
+        let (other, time) = sign_in("ada", "battery staple").await;
+        wrong.push(time);
+        assert_eq!(answer.status, 422);
+        assert_eq!((answer.status, &answer.text), (other.status, &other.text));
+        assert_eq!(answer.headers, other.headers);
     }
     let ratio = median(&mut unknown).as_secs_f64() / median(&mut wrong).as_secs_f64();
     assert!((1.0 / 1.1..=1.1).contains(&ratio), "{ratio}");

@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod support;
+#[path = "support/served.rs"]
+mod served;
 #[path = "support/users.rs"]
 mod users;
 
 use futures::{SinkExt, StreamExt};
-use mizan::{Mizan, server::Serve};
+use mizan::Mizan;
 use serde_json::{Value, json};
+use served::Served;
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,15 +20,7 @@ use std::{
     time::Duration,
 };
 use support::options;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
-};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
-};
+use tokio_tungstenite::tungstenite::Message;
 use users::{Accounts, call_with, session_of};
 
 #[mizan::client]
@@ -89,10 +83,8 @@ async fn slow(milliseconds: u64) -> mizan::Result<()> {
 
 struct Server {
     app: axum::Router,
-    addr: SocketAddr,
     running: Running,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<()>,
+    served: Served,
 }
 
 impl Server {
@@ -104,69 +96,18 @@ impl Server {
             .body_limit(64 * 1024)
             .api()
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = Serve::new(app.clone()).drain_delay(Duration::ZERO);
-        let ended = tokio::spawn(serve.run(listener, async {
-            let _ = stopped.await;
-        }));
         Self {
+            served: Served::start(app.clone()).await,
             app,
-            addr,
             running,
-            stop,
-            ended,
         }
-    }
-
-    async fn connect(&self, cookie: &str) -> Socket {
-        let url = format!("ws://{}/api/mizan/ws", self.addr);
-        let mut request = url.into_client_request().unwrap();
-        request
-            .headers_mut()
-            .insert("cookie", cookie.parse().unwrap());
-        Socket(connect_async(request).await.unwrap().0)
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.ended.await.unwrap();
-    }
-}
-
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    async fn send(&mut self, frame: Value) {
-        self.text(&frame.to_string()).await;
-    }
-
-    async fn text(&mut self, frame: &str) {
-        self.0.send(Message::text(frame)).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Value {
-        loop {
-            match self.0.next().await.unwrap().unwrap() {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    async fn call(&mut self, id: u64, function: &str, args: Value) -> Value {
-        self.send(json!({ "op": "call", "id": id, "fn": function, "args": args }))
-            .await;
-        self.receive().await
     }
 }
 
 #[tokio::test]
 async fn calls() {
     let server = Server::start().await;
-    let mut socket = server.connect("").await;
+    let mut socket = server.served.connect("").await;
     socket.send(json!({ "op": "ping" })).await;
     assert_eq!(socket.receive().await, json!({ "op": "pong" }));
 
@@ -198,13 +139,13 @@ async fn calls() {
     let answer = socket.call(13, "change", json!({ "fail": true })).await;
     assert_eq!(answer["error"]["code"], "CONFLICT");
     assert_eq!(answer["invalidate"], Value::Null);
-    server.stop().await;
+    server.served.stop().await;
 }
 
 #[tokio::test]
 async fn answers_come_when_they_are_ready_and_no_socket_runs_everything_at_once() {
     let server = Server::start().await;
-    let mut socket = server.connect("").await;
+    let mut socket = server.served.connect("").await;
     socket
         .send(json!({ "op": "call", "id": 1, "fn": "slow", "args": { "milliseconds": 200 } }))
         .await;
@@ -222,14 +163,46 @@ async fn answers_come_when_they_are_ready_and_no_socket_runs_everything_at_once(
         socket.receive().await;
     }
     assert_eq!(server.running.most.load(Ordering::SeqCst), 16);
-    server.stop().await;
+    server.served.stop().await;
+}
+
+#[mizan::client]
+async fn long(letters: usize) -> mizan::Result<String> {
+    Ok("x".repeat(letters))
+}
+
+/// Somebody who asks and does not read holds up nobody else, and ends what they asked for alone.
+#[tokio::test]
+async fn who_does_not_read_holds_up_nobody() {
+    let server = Server::start().await;
+    let mut deaf = server.served.connect("").await;
+    // More than the buffers of both ends hold
+    for id in 0..64 {
+        let call = json!({ "op": "call", "id": id, "fn": "long", "args": { "letters": 1 << 20 } });
+        let sent = tokio::time::timeout(Duration::from_secs(1), deaf.send(call));
+        if sent.await.is_err() {
+            break;
+        }
+    }
+    let mut other = server.served.connect("").await;
+    for id in 0..20 {
+        let started = std::time::Instant::now();
+        let answer = other.call(id, "echo", json!({ "text": "x" })).await;
+        assert_eq!(answer["result"], "x");
+        assert!(started.elapsed() < Duration::from_secs(1), "{started:?}");
+    }
+    // What the deaf one asked for has ended, read or not
+    let answer = other.call(20, "slow", json!({ "milliseconds": 1 })).await;
+    assert_eq!(answer["error"], Value::Null);
+    assert_eq!(server.running.now.load(Ordering::SeqCst), 0);
+    server.served.stop().await;
 }
 
 #[tokio::test]
 async fn whose_calls_they_are_is_found_out_each_time() {
     let server = Server::start().await;
     let session = session_of(&server.app, "staff").await;
-    let mut socket = server.connect(&session).await;
+    let mut socket = server.served.connect(&session).await;
     assert_eq!(socket.call(1, "who", json!({})).await["result"], "staff");
     assert_eq!(socket.call(2, "for_staff", json!({})).await["result"], 1);
     // What is in the session can be changed: its cookie stays
@@ -243,14 +216,14 @@ async fn whose_calls_they_are_is_found_out_each_time() {
     );
     let answer = socket.call(6, "for_staff", json!({})).await;
     assert_eq!(answer["error"]["code"], "UNAUTHORIZED");
-    server.stop().await;
+    server.served.stop().await;
 }
 
 #[tokio::test]
 async fn what_sets_cookies_is_refused() {
     let server = Server::start().await;
     let session = session_of(&server.app, "user").await;
-    let mut socket = server.connect("").await;
+    let mut socket = server.served.connect("").await;
     for (function, args) in [
         ("sign_in", json!({ "name": "user" })),
         ("sign_out", json!({})),
@@ -263,17 +236,17 @@ async fn what_sets_cookies_is_refused() {
             "{function}: {answer}"
         );
     }
-    let mut socket = server.connect(&session).await;
+    let mut socket = server.served.connect(&session).await;
     let answer = socket.call(1, "sign_out", json!({})).await;
     assert_eq!(answer["error"]["code"], "BAD_REQUEST");
     assert_eq!(socket.call(2, "who", json!({})).await["result"], "user");
-    server.stop().await;
+    server.served.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_no_frame_is_answered_and_the_socket_goes_on() {
     let server = Server::start().await;
-    let mut socket = server.connect("").await;
+    let mut socket = server.served.connect("").await;
     let hostile = [
         ("", Value::Null),
         ("not json", Value::Null),
@@ -310,7 +283,7 @@ async fn what_is_no_frame_is_answered_and_the_socket_goes_on() {
     assert_eq!(answer["result"], "still here");
 
     // A frame over the limit ends this socket, and no other
-    let mut other = server.connect("").await;
+    let mut other = server.served.connect("").await;
     socket.text(&"x".repeat(65 * 1024)).await;
     let ended = loop {
         match socket.0.next().await {
@@ -324,7 +297,7 @@ async fn what_is_no_frame_is_answered_and_the_socket_goes_on() {
         other.call(1, "echo", json!({ "text": "x" })).await["result"],
         "x"
     );
-    server.stop().await;
+    server.served.stop().await;
 }
 
 #[tokio::test]
@@ -334,5 +307,5 @@ async fn a_request_that_is_no_upgrade() {
     assert_eq!(answer.code(), "BAD_REQUEST");
     let answer = call_with(&server.app, "../ws", "{}", &[]).await;
     assert_eq!(answer.status, 404);
-    server.stop().await;
+    server.served.stop().await;
 }

@@ -158,7 +158,34 @@ async fn two_users_never_see_each_others_data() {
         })
     });
     let ended = requests.buffer_unordered(64);
-    ended.for_each(async |ended| ended.unwrap()).await;
+    let interleaved = ended.for_each(async |ended| ended.unwrap());
+    let coming_and_going = stream::repeat(()).for_each(async |()| come_and_go(&app).await);
+    tokio::select! {
+        () = interleaved => {}
+        () = coming_and_going => unreachable!("it has no end"),
+    }
+}
+
+/// Signs the same two in and out, in sessions of their own, beside what else they do.
+async fn come_and_go(app: &Router) {
+    for name in ["user", "staff"] {
+        let session = signed_in(app, name).await;
+        let cookie = [("cookie", &*session)];
+        let said = call_with(app, "called", "{}", &cookie).await;
+        assert_eq!(said.json()["result"], format!("{name}'s {name}-secret"));
+        let (ended, called) = tokio::join!(
+            call_with(app, "sign_out", "{}", &cookie),
+            call_with(app, "called", "{}", &cookie),
+        );
+        assert_eq!(ended.status, 200, "{}", ended.text);
+        // Before it or after it; never somebody else
+        match called.status.as_u16() {
+            200 => assert_eq!(called.json()["result"], format!("{name}'s {name}-secret")),
+            status => assert_eq!(status, 401, "{}", called.text),
+        }
+        let after = call_with(app, "called", "{}", &cookie).await;
+        assert_eq!(after.status, 401, "{}", after.text);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "support/origins.rs"]
+mod origins;
 mod support;
 #[path = "support/users.rs"]
 mod users;
@@ -21,6 +23,7 @@ use mizan::{
         token::{Key, Tokens},
     },
 };
+use origins::{HOST, ORIGINS};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 use support::{get, options, send};
@@ -349,6 +352,39 @@ async fn a_refresh_token_works_once() {
     // Somebody has kept the first: whose the third is can't be known any more
     assert_eq!(refresh(&app, &first.refresh_token).await, Err(401));
     assert_eq!(refresh(&app, &third.refresh_token).await, Err(401));
+}
+
+/// A row of the matrix in `cross_site.rs`.
+#[tokio::test]
+async fn another_sites_page_refreshes_nothing() {
+    let app = server(&Accounts::new(), tokens());
+    let mut pair = pair(&app, "user").await;
+    for (from, origin, may) in ORIGINS {
+        for content_type in [
+            "application/json",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+        ] {
+            let mut request = Request::post("/api/mizan/token")
+                .header("host", HOST)
+                .header("content-type", content_type);
+            for (name, value) in *origin {
+                request = request.header(*name, *value);
+            }
+            let body = json!({ "refresh_token": pair.refresh_token }).to_string();
+            let answer = send(&app, request.body(Body::from(body)).unwrap()).await;
+            let expected = match (*may, content_type) {
+                (false, _) => 403,
+                (true, "application/json") => 200,
+                (true, _) => 415,
+            };
+            assert_eq!(answer.status, expected, "{from}, {content_type}");
+            if expected == 200 {
+                pair = serde_json::from_value(answer.json()).unwrap();
+            }
+        }
+    }
+    refresh(&app, &pair.refresh_token).await.unwrap();
 }
 
 #[tokio::test]
