@@ -5,6 +5,7 @@
 //! *model* of what was meant; *check* the model as a whole; *expand* it. On a mistake the user's
 //! item is emitted as it was, beside the errors, so that an editor goes on helping.
 
+mod channel;
 mod client;
 mod context;
 mod duration;
@@ -63,4 +64,39 @@ pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn context(options: TokenStream, item: TokenStream) -> TokenStream {
     context::expand(options.into(), item.into()).into()
+}
+
+/// Makes a channel of a struct, whose fields are parameters: messages between the browsers that
+/// have joined with the same ones, and the server.
+///
+/// `ChatChannel` is `chat` on the wire and comes with the hook `use_chat_channel(..)`, which takes
+/// the fields in the order of their names, as signals. What may be said in it, and by whom, says
+/// its [`channel_handler`](macro@channel_handler).
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = "..."` | the name on the wire |
+///
+/// See the documentation of the `mizan` crate for examples.
+#[proc_macro_attribute]
+pub fn channel(options: TokenStream, item: TokenStream) -> TokenStream {
+    channel::expand(options.into(), item.into()).into()
+}
+
+/// Says what becomes of a channel's messages: `impl Channel for ChatChannel`.
+///
+/// | in it | meaning |
+/// | --- | --- |
+/// | `type ClientMessage` | what browsers send; `()` unless it is given |
+/// | `type ServerMessage` | what they get |
+/// | `type Presence` | what they see of one another |
+/// | `async fn authorize(&self, cx: &ChannelContext) -> mizan::Result<bool>` | who may join; there is no default |
+/// | `fn group(&self) -> String` | whose messages they get; by default those of the name and parameters |
+/// | `async fn receive(&self, cx: &ChannelContext, message: Self::ClientMessage) -> mizan::Result<Option<Self::ServerMessage>>` | takes what a browser sends; `Some` goes to the group |
+/// | `async fn on_connect(&self, cx: &ChannelContext) -> mizan::Result<()>`, `async fn on_disconnect(&self, cx: &ChannelContext)` | somebody has joined, or has left |
+///
+/// The functions exist on the server only.
+#[proc_macro_attribute]
+pub fn channel_handler(options: TokenStream, item: TokenStream) -> TokenStream {
+    channel::expand_handler(options.into(), item.into()).into()
 }

@@ -5,7 +5,7 @@ mod model;
 mod options;
 
 pub(crate) use expand::{Definition, Field, definition};
-pub(crate) use model::{check_name, check_parameter};
+pub(crate) use model::{check_name, check_parameter, fields, snake_case};
 
 use proc_macro2::TokenStream;
 use quote::quote;

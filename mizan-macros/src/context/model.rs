@@ -46,7 +46,7 @@ impl Struct {
     }
 }
 
-fn fields(item: &ItemStruct, errors: &mut Errors) -> Vec<Field> {
+pub(crate) fn fields(item: &ItemStruct, errors: &mut Errors) -> Vec<Field> {
     match &item.fields {
         Fields::Unit => Vec::new(),
         Fields::Unnamed(fields) => {

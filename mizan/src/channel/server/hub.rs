@@ -1,0 +1,474 @@
+//! The groups that this node's sockets have joined.
+//!
+//! A message of the layer goes to every member of its group, in order. Its offsets have no gaps:
+//! where one shows, or the layer says that it has lost something, the hub reads what it missed out
+//! of the history, and holds back what comes meanwhile. What the history no longer has is told to
+//! the members: they get a new `joined`, which says that nothing was recovered.
+
+use super::line::Line;
+use crate::{
+    Result,
+    channel::{
+        Position,
+        layer::{Event, Layer, Message, Past},
+    },
+};
+use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
+use serde::Serialize;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+/// How long to wait before the history is asked again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    layer: Box<dyn Layer>,
+    groups: Mutex<HashMap<Arc<str>, Group>>,
+}
+
+#[derive(Debug)]
+struct Group {
+    members: Vec<Member>,
+    /// Where the group is, as far as its members were told.
+    at: At,
+    /// What comes while the history is read; `None` while it is not.
+    held: Option<Vec<(Arc<str>, Message)>>,
+    /// Whether the layer tells of the group. Locked while that changes.
+    subscribed: Arc<tokio::sync::Mutex<bool>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct At {
+    epoch: Arc<str>,
+    offset: u64,
+}
+
+impl At {
+    fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch.to_string(),
+            offset: self.offset,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Member {
+    line: Arc<Line>,
+    /// What the socket calls the channel.
+    id: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It waits for the past; this is what came meanwhile.
+    Joining(Vec<(Arc<str>, Message)>),
+    /// It has everything up to here.
+    Joined(At),
+}
+
+impl Hub {
+    pub(crate) fn new(layer: Box<dyn Layer>) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            layer,
+            groups: Mutex::default(),
+        });
+        let listener = Arc::downgrade(&hub);
+        hub.layer.listen(Arc::new(move |event| {
+            if let Some(hub) = listener.upgrade() {
+                hub.hear(event);
+            }
+        }));
+        hub
+    }
+
+    /// Adds a message to a group; all its members get it, on every node.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the layer can't be reached.
+    pub(crate) async fn publish(&self, group: &str, text: Bytes, key: Option<&str>) -> Result<Position> {
+        self.layer.publish(group, text, key).await
+    }
+
+    /// Whether a message with this key was added to a group a while ago.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the layer can't be reached.
+    pub(crate) async fn has(&self, group: &str, key: &str) -> Result<bool> {
+        self.layer.has(group, key).await
+    }
+
+    /// Where a group is.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the layer can't be reached.
+    pub(crate) async fn position(&self, group: &str) -> Result<Position> {
+        Ok(self.layer.past(group, None).await?.position)
+    }
+
+    /// Joins a group: from now on its messages go to `line`, after what came since `since`.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the layer can't be reached.
+    pub(crate) async fn join(
+        self: &Arc<Self>,
+        group: &str,
+        since: Option<&Position>,
+        line: &Arc<Line>,
+        id: u64,
+    ) -> Result<Membership> {
+        let (membership, subscribed) = self.enter(group, line, id);
+        {
+            let mut subscribed = subscribed.lock().await;
+            if !*subscribed {
+                self.layer.subscribe(group).await?;
+                let past = self.layer.past(group, None).await?;
+                self.recovered(&membership.group, past);
+                *subscribed = true;
+            }
+        }
+        let past = self.layer.past(group, since).await?;
+        if let Some(group) = self.groups().get_mut(&membership.group) {
+            group.admit(line, id, past);
+        }
+        Ok(membership)
+    }
+
+    fn enter(self: &Arc<Self>, name: &str, line: &Arc<Line>, id: u64) -> (Membership, Arc<tokio::sync::Mutex<bool>>) {
+        let mut groups = self.groups();
+        let name: Arc<str> = match groups.get_key_value(name) {
+            Some((name, _)) => Arc::clone(name),
+            None => name.into(),
+        };
+        let group = groups.entry(Arc::clone(&name)).or_insert_with(Group::new);
+        group.members.push(Member {
+            line: Arc::clone(line),
+            id,
+            state: State::Joining(Vec::new()),
+        });
+        let membership = Membership {
+            hub: Arc::downgrade(self),
+            group: name,
+            line: Arc::clone(line),
+            id,
+        };
+        (membership, Arc::clone(&group.subscribed))
+    }
+
+    fn leave(self: &Arc<Self>, name: &Arc<str>, line: &Arc<Line>, id: u64) {
+        let mut groups = self.groups();
+        let Some(group) = groups.get_mut(name) else {
+            return;
+        };
+        group.members.retain(|member| !member.is(line, id));
+        if group.members.is_empty() {
+            let (hub, name) = (Arc::clone(self), Arc::clone(name));
+            tokio::spawn(async move { hub.forget(&name).await });
+        }
+    }
+
+    /// Ends the subscription to a group that nobody has joined any more.
+    async fn forget(&self, name: &Arc<str>) {
+        let subscribed = match self.groups().get(name) {
+            Some(group) => Arc::clone(&group.subscribed),
+            None => return,
+        };
+        // Who joins meanwhile waits for it
+        let mut subscribed = subscribed.lock().await;
+        if !self.is_empty(name) {
+            return;
+        }
+        *subscribed = false;
+        self.layer.unsubscribe(name).await;
+        let mut groups = self.groups();
+        if let Some(group) = groups.get_mut(name) {
+            if group.members.is_empty() {
+                groups.remove(name);
+            } else {
+                // Nothing was told of it for a moment
+                group.held = Some(Vec::new());
+            }
+        }
+    }
+
+    fn is_empty(&self, name: &Arc<str>) -> bool {
+        let groups = self.groups();
+        groups.get(name).is_none_or(|group| group.members.is_empty())
+    }
+
+    fn hear(self: &Arc<Self>, event: Event) {
+        match event {
+            Event::Message {
+                group,
+                epoch,
+                message,
+            } => {
+                let mut groups = self.groups();
+                if let Some(known) = groups.get_mut(&group)
+                    && known.take(&epoch, message) == Taken::Gap
+                {
+                    self.recover(&group, known);
+                }
+            }
+            Event::Lost(lost) => {
+                let mut groups = self.groups();
+                for (name, group) in &mut *groups {
+                    if lost.as_ref().is_none_or(|lost| lost == name) {
+                        self.recover(name, group);
+                    }
+                }
+            }
+            Event::Signal(_) => {}
+        }
+    }
+
+    /// Reads out of the history what a group may lack.
+    fn recover(self: &Arc<Self>, name: &Arc<str>, group: &mut Group) {
+        if group.held.is_some() {
+            return;
+        }
+        group.held = Some(Vec::new());
+        let since = group.at.position();
+        let (hub, name) = (Arc::downgrade(self), Arc::clone(name));
+        tokio::spawn(async move {
+            let mut wait = FIRST_WAIT;
+            while let Some(hub) = hub.upgrade() {
+                match hub.layer.past(&name, Some(&since)).await {
+                    Ok(past) => return hub.recovered(&name, past),
+                    Err(_) if hub.is_empty(&name) => return,
+                    Err(_) => {}
+                }
+                drop(hub);
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        });
+    }
+
+    fn recovered(self: &Arc<Self>, name: &Arc<str>, past: Past) {
+        let mut groups = self.groups();
+        let Some(group) = groups.get_mut(name) else {
+            return;
+        };
+        let held = group.held.take().unwrap_or_default();
+        let epoch: Arc<str> = past.position.epoch.as_str().into();
+        let mut gap = false;
+        match past.missed {
+            Some(missed) => {
+                for message in missed {
+                    group.take(&epoch, message);
+                }
+            }
+            None => group.restart(At {
+                epoch,
+                offset: past.position.offset,
+            }),
+        }
+        for (epoch, message) in held {
+            gap |= group.take(&epoch, message) == Taken::Gap;
+        }
+        if gap {
+            self.recover(name, group);
+        }
+    }
+
+    fn groups(&self) -> MutexGuard<'_, HashMap<Arc<str>, Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Done,
+    /// Something is missing before it.
+    Gap,
+}
+
+impl Group {
+    /// One that the layer is yet to tell of.
+    fn new() -> Self {
+        Self {
+            members: Vec::new(),
+            at: At {
+                epoch: "".into(),
+                offset: 0,
+            },
+            held: Some(Vec::new()),
+            subscribed: Arc::default(),
+        }
+    }
+
+    /// Takes what the layer says came next.
+    fn take(&mut self, epoch: &Arc<str>, message: Message) -> Taken {
+        if let Some(held) = &mut self.held {
+            held.push((Arc::clone(epoch), message));
+            return Taken::Done;
+        }
+        if self.at.epoch == *epoch && message.offset <= self.at.offset {
+            return Taken::Done;
+        }
+        // The first message of a group that was empty begins its history
+        let is_known = self.at.epoch == *epoch || self.at.offset == 0;
+        if !is_known || message.offset != self.at.offset + 1 {
+            return Taken::Gap;
+        }
+        self.at = At {
+            epoch: Arc::clone(epoch),
+            offset: message.offset,
+        };
+        let mut frames = Frames::new(&message);
+        for member in &mut self.members {
+            member.take(epoch, &message, &mut frames);
+        }
+        Taken::Done
+    }
+
+    /// Ends a member's joining.
+    fn admit(&mut self, line: &Arc<Line>, id: u64, past: Past) {
+        let Some(member) = self.members.iter_mut().find(|member| member.is(line, id)) else {
+            return;
+        };
+        let Past { position, missed } = past;
+        let epoch: Arc<str> = position.epoch.as_str().into();
+        let at = At {
+            epoch: Arc::clone(&epoch),
+            offset: position.offset,
+        };
+        member.line.push(joined(id, &position, missed.is_some()));
+        for message in missed.into_iter().flatten() {
+            member.line.push(frame(id, &message));
+        }
+        let state = std::mem::replace(&mut member.state, State::Joined(at.clone()));
+        if let State::Joining(meanwhile) = state {
+            for (epoch, message) in meanwhile {
+                member.take(&epoch, &message, &mut Frames::new(&message));
+            }
+        }
+    }
+
+    /// Tells the members that what came before `at` is lost.
+    fn restart(&mut self, at: At) {
+        for member in &mut self.members {
+            let State::Joined(known) = &mut member.state else {
+                continue;
+            };
+            if *known != at {
+                *known = at.clone();
+                member.line.push(joined(member.id, &at.position(), false));
+            }
+        }
+        self.at = at;
+    }
+}
+
+impl Member {
+    fn is(&self, line: &Arc<Line>, id: u64) -> bool {
+        self.id == id && Arc::ptr_eq(&self.line, line)
+    }
+
+    fn take(&mut self, epoch: &Arc<str>, message: &Message, frames: &mut Frames) {
+        match &mut self.state {
+            State::Joining(meanwhile) => meanwhile.push((Arc::clone(epoch), message.clone())),
+            State::Joined(at) => {
+                // It has joined after this one
+                if at.epoch == *epoch && message.offset <= at.offset {
+                    return;
+                }
+                *at = At {
+                    epoch: Arc::clone(epoch),
+                    offset: message.offset,
+                };
+                self.line.push(frames.of(self.id));
+            }
+        }
+    }
+}
+
+/// A message as frames: encoded once for each name that sockets have for the channel, which is one
+/// where they show the same page.
+struct Frames<'a> {
+    message: &'a Message,
+    encoded: Vec<(u64, Utf8Bytes)>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(message: &'a Message) -> Self {
+        Self {
+            message,
+            encoded: Vec::new(),
+        }
+    }
+
+    fn of(&mut self, id: u64) -> Utf8Bytes {
+        /// How many are looked through.
+        const MOST: usize = 8;
+        if let Some((_, frame)) = self.encoded.iter().find(|(known, _)| *known == id) {
+            return frame.clone();
+        }
+        let frame = frame(id, self.message);
+        if self.encoded.len() < MOST {
+            self.encoded.push((id, frame.clone()));
+        }
+        frame
+    }
+}
+
+fn frame(id: u64, message: &Message) -> Utf8Bytes {
+    let mut text = format!(r#"{{"op":"message","id":{id},"offset":{},"message":"#, message.offset);
+    // It was written as JSON
+    text.push_str(std::str::from_utf8(&message.text).unwrap_or("null"));
+    text.push('}');
+    text.into()
+}
+
+fn joined(id: u64, position: &Position, recovered: bool) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Joined<'a> {
+        op: &'static str,
+        id: u64,
+        #[serde(flatten)]
+        position: &'a Position,
+        recovered: bool,
+    }
+    let joined = Joined {
+        op: "joined",
+        id,
+        position,
+        recovered,
+    };
+    serde_json::to_string(&joined).unwrap_or_default().into()
+}
+
+/// That a socket has joined a group; dropped, it leaves.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    hub: Weak<Hub>,
+    group: Arc<str>,
+    line: Arc<Line>,
+    id: u64,
+}
+
+impl Membership {
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.leave(&self.group, &self.line, self.id);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Channels on the server.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `config` | which layer carries messages, and how much of the past is kept |
+//! | `registration` | channels as the whole program has them |
+//! | `handler` | what an application says of a channel |
+//! | `hub` | the groups that this node's sockets have joined |
+//! | `line` | what is on its way to one socket |
+
+mod config;
+mod handler;
+mod hub;
+mod line;
+mod registration;
+
+pub use config::{Channels, ConnectError};
+pub(crate) use handler::runs;
+pub use handler::{ChannelContext, ChannelHandler, position, push};
+pub(crate) use {
+    hub::{Hub, Membership},
+    line::{End, Line},
+    registration::Handler,
+};
+pub use registration::{ChannelRegistration, ServerAddress};
