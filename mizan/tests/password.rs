@@ -79,7 +79,10 @@ impl AuthnBackend for Accounts {
     type Credentials = (String, String);
     type Error = mizan::Error;
 
-    async fn authenticate(&self, (name, password): (String, String)) -> mizan::Result<Option<Account>> {
+    async fn authenticate(
+        &self,
+        (name, password): (String, String),
+    ) -> mizan::Result<Option<Account>> {
         let hash = (name == "ada").then_some(&*self.0);
         let is_right = password::verify(&password, hash).await?;
         Ok(is_right.then_some(Account))
@@ -94,7 +97,9 @@ impl AuthnBackend for Accounts {
 async fn sign_in(name: String, password: String) -> mizan::Result<()> {
     match mizan::auth::authenticate::<Accounts>((name, password)).await? {
         Some(account) => mizan::auth::login(&account).await,
-        None => Err(mizan::Error::validation("no such name, or another password")),
+        None => Err(mizan::Error::validation(
+            "no such name, or another password",
+        )),
     }
 }
 
