@@ -64,7 +64,7 @@ fn write_text(key: &mut String, text: &str) {
         key.push_str("%\"");
         for byte in text.bytes() {
             match byte {
-                b'%' | b'"' | ..b' ' | 0x7f.. => push_escaped(key, byte),
+                b'%' | b'"' | ..b' ' | 0x7f.. => push_escaped(key, byte, LOWER_CASE),
                 visible => key.push(visible.into()),
             }
         }
@@ -72,10 +72,16 @@ fn write_text(key: &mut String, text: &str) {
     key.push('"');
 }
 
-/// Writes a byte as `%` and two digits. In lower case, as RFC 9651 wants it; URLs may have either.
-pub(crate) fn push_escaped(text: &mut String, byte: u8) {
-    // Formatting would be half a kilobyte in every page
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+/// The digits of a URL (RFC 3986, section 2.1).
+#[cfg(not(feature = "ssr"))]
+pub(crate) const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Those of a Display String (RFC 9651, section 4.1.11).
+const LOWER_CASE: &[u8; 16] = b"0123456789abcdef";
+
+/// Writes a byte as `%` and two digits. Formatting it would be half a kilobyte in every page.
+pub(crate) fn push_escaped(text: &mut String, byte: u8, digits: &[u8; 16]) {
+    let digit = |value: u8| char::from(digits[usize::from(value & 15)]);
     text.extend(['%', digit(byte >> 4), digit(byte)]);
 }
 
