@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-mod support;
 #[path = "support/served.rs"]
 mod served;
+mod support;
 #[path = "support/users.rs"]
 mod users;
 

@@ -357,7 +357,9 @@ async fn a_refresh_token_works_once() {
 /// A row of the matrix in `cross_site.rs`.
 #[tokio::test]
 async fn another_sites_page_refreshes_nothing() {
-    let app = server(&Accounts::new(), tokens());
+    let mizan = Mizan::new(options()).users(Accounts::new());
+    let mizan = mizan.trusted_origins(["https://friend.example"]);
+    let app = mizan.tokens(tokens()).api().unwrap();
     let mut pair = pair(&app, "user").await;
     for (from, origin, may) in ORIGINS {
         for content_type in [

@@ -108,6 +108,9 @@ mod tests {
         in_turn(work).await.unwrap();
         let processors = available_parallelism().map_or(2, usize::from);
         assert!(MOST.load(Ordering::SeqCst) <= processors);
-        assert!(ALL.load(Ordering::SeqCst) > 1, "those that had begun went on");
+        assert!(
+            ALL.load(Ordering::SeqCst) > 1,
+            "those that had begun went on"
+        );
     }
 }

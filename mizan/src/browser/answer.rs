@@ -61,8 +61,7 @@ impl Response {
     }
 
     fn error(&self) -> Option<Error> {
-        let envelope = serde_json::from_str::<ErrorEnvelope>(&self.text);
-        envelope.ok().map(|envelope| envelope.error)
+        ErrorEnvelope::open(&self.text).ok()
     }
 
     /// The text of an answer that is no error.
@@ -80,12 +79,14 @@ impl Response {
             None if (502..=504).contains(&self.status) => {
                 Error::unavailable(Code::Unavailable.default_message())
             }
-            None => {
-                let status = self.status;
-                Error::network(format!("the answer is not the server's (status {status})"))
-            }
+            None => not_ours(self.status),
         })
     }
+}
+
+/// The error of an answer that somebody on the way gave.
+pub(crate) fn not_ours(status: u16) -> Error {
+    Error::network(format!("the answer is not the server's (status {status})"))
 }
 
 /// The answer is nothing of ours: somebody on the way gave it.

@@ -14,7 +14,7 @@ use fake as side;
 #[cfg(not(test))]
 use window as side;
 
-pub(crate) use answer::{Request, Response, Session, foreign, unreadable};
+pub(crate) use answer::{Request, Response, Session, foreign, not_ours, unreadable};
 pub(crate) use side::{
     Timer, announce, complain, jitter, now, on_announcement, on_wake, page_data, send,
 };

@@ -110,6 +110,11 @@ pub(crate) struct Timer(Option<TimeoutHandle>);
 
 impl Timer {
     pub(crate) fn new(after: Duration, run: impl FnOnce() + 'static) -> Self {
+        Self::of(after, Box::new(run))
+    }
+
+    /// Boxed, so that the code around it exists once.
+    fn of(after: Duration, run: Box<dyn FnOnce()>) -> Self {
         // What a browser can wait for: 24 days
         const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
         Self(set_timeout_with_handle(run, after.min(LONGEST)).ok())
@@ -147,7 +152,7 @@ pub(crate) fn on_wake(run: impl Fn(Wake) + Clone + 'static) {
 
 /// Tells the developer, on the console.
 pub(crate) fn complain(text: &str) {
-    leptos::logging::error!("{text}");
+    leptos::leptos_dom::logging::console_error(text);
 }
 
 /// A part of a wait, from 0 to 1, so that not everybody comes back at once.

@@ -23,6 +23,8 @@ pub(crate) use client as side;
 pub(crate) use server as side;
 
 pub(crate) use key::key_of;
+#[cfg(not(feature = "ssr"))]
+pub(crate) use key::{UPPER_CASE, push_escaped};
 pub use {
     options::ContextOptions,
     param::{ContextParam, Value},

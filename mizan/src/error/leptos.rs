@@ -72,7 +72,8 @@ impl Decodes<Error> for ErrorEncoding {
     type Error = serde_json::Error;
 
     fn decode(bytes: Bytes) -> std::result::Result<Error, Self::Error> {
-        serde_json::from_slice::<ErrorEnvelope>(&bytes).map(|envelope| envelope.error)
+        // What is no text is no JSON either
+        ErrorEnvelope::open(std::str::from_utf8(&bytes).unwrap_or_default())
     }
 }
 

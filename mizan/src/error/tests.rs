@@ -13,17 +13,17 @@ fn every_code_survives_the_wire() {
             text,
             format!(r#"{{"error":{{"code":"{code}","message":"why"}}}}"#)
         );
-        let received: ErrorEnvelope = serde_json::from_str(&text).unwrap();
-        assert_eq!(received.error, sent);
+        let received = ErrorEnvelope::open(&text).unwrap();
+        assert_eq!(received, sent);
     }
 }
 
 #[test]
 fn details_survive_the_wire() {
     let sent = Error::invalid_field("email", "is taken");
-    let received: ErrorEnvelope = serde_json::from_str(&json(&sent)).unwrap();
-    assert_eq!(received.error.fields()["email"], ["is taken"]);
-    assert_eq!(received.error.message(), "`email`: is taken");
+    let received = ErrorEnvelope::open(&json(&sent)).unwrap();
+    assert_eq!(received.fields()["email"], ["is taken"]);
+    assert_eq!(received.message(), "`email`: is taken");
 }
 
 #[test]

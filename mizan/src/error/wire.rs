@@ -5,10 +5,11 @@ use crate::json::Entries;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeStruct,
 };
+use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc};
 
 /// The body of every answer that is an error.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(crate) struct ErrorEnvelope<E = Error> {
     pub(crate) error: E,
 }
@@ -29,15 +30,29 @@ impl Serialize for Error {
 impl<'de> Deserialize<'de> for Error {
     /// A code that this build does not know (a newer server's) reads as [`Code::Internal`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = Entries::deserialize(deserializer)?;
-        let code = fields.take_text("code").map_err(D::Error::custom)?;
-        let message = fields.take_text("message").map_err(D::Error::custom)?;
-        let details = fields.take("details");
-        Ok(Self(Arc::new(Inner {
-            code: Code::from_name(&code).unwrap_or(Code::Internal),
-            message: Cow::Owned(message),
-            details,
-            cause: None,
-        })))
+        let text = <Box<RawValue>>::deserialize(deserializer)?;
+        read(text.get()).map_err(D::Error::custom)
+    }
+}
+
+/// Not generic, so that its code exists once in the browser.
+fn read(text: &str) -> serde_json::Result<Error> {
+    let mut fields: Entries = serde_json::from_str(text)?;
+    let code = fields.take_text("code")?;
+    let message = fields.take_text("message")?;
+    Ok(Error(Arc::new(Inner {
+        code: Code::from_name(&code).unwrap_or(Code::Internal),
+        message: Cow::Owned(message),
+        details: fields.take("details"),
+        cause: None,
+    })))
+}
+
+impl ErrorEnvelope {
+    /// Reads the error out of the body of an answer.
+    pub(crate) fn open(text: &str) -> serde_json::Result<Error> {
+        let mut envelope: Entries = serde_json::from_str(text)?;
+        let error = envelope.take("error");
+        read(error.as_deref().map_or("", RawValue::get))
     }
 }

@@ -97,9 +97,8 @@ async fn exchange(
 fn result(response: Response, parts: &mut Entries) -> Result<Box<RawValue>> {
     let status = response.status;
     response.success()?;
-    parts
-        .take("result")
-        .ok_or_else(|| Error::network(format!("the answer is not the server's (status {status})")))
+    let result = parts.take("result");
+    result.ok_or_else(|| browser::not_ours(status))
 }
 
 /// Hands the parts of an answer to the page. One that can't be read is left out: what the page

@@ -31,7 +31,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::{SinkExt, future::BoxFuture};
 use http::{Response, header, request::Parts};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -126,9 +126,20 @@ impl Peer {
                         Some(Ok(Message::Binary(_))) => {
                             text_frame(failed(None, &Error::bad_request("frames are text")))
                         }
-                        // tungstenite answers pings itself
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                        // tungstenite answers pings itself, into a buffer without an end
+                        Some(Ok(Message::Ping(_))) => {
+                            match timeout(LONGEST_SEND, socket.flush()).await {
+                                Ok(Ok(())) => continue,
+                                Ok(Err(_)) | Err(_) => return,
+                            }
+                        }
+                        Some(Ok(Message::Pong(_))) => continue,
+                        // And a Close, which is sent here
+                        Some(Ok(Message::Close(_))) => {
+                            let _ = timeout(LONGEST_SEND, socket.flush()).await;
+                            return;
+                        }
+                        Some(Err(_)) | None => return,
                     }
                 }
                 Some(answer) = calls.join_next() => {

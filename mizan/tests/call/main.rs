@@ -17,11 +17,7 @@ use log::Log;
 use mizan::{Code, Error, Mizan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 use support::{call, call_as, get, options, send};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

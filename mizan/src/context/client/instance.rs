@@ -8,7 +8,7 @@ use crate::{
     Code, Error, Result,
     browser::{self, Request, Response, Timer, Wake},
     call::wire::PREFIX,
-    context::{Context, ContextOptions, Value, key_of},
+    context::{Context, ContextOptions, UPPER_CASE, Value, key_of, push_escaped},
 };
 use futures::future::{AbortHandle, Abortable};
 use leptos::{
@@ -518,7 +518,7 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             encoded.push(byte.into());
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            push_escaped(&mut encoded, byte, UPPER_CASE);
         }
     }
     encoded

@@ -93,7 +93,7 @@ async fn data_grows_old_and_is_fetched_again_and_again() {
     page(async |owner: Owner| {
         let below = owner.child();
         let query = below.with(|| {
-            let instance = super::Handle::provided(|| ClockContext {
+            let instance = crate::context::client::Handle::provided(|| ClockContext {
                 zone: Some("a b/\u{e9}".to_owned()),
                 summer: true,
             });
@@ -129,7 +129,7 @@ async fn data_grows_old_and_is_fetched_again_and_again() {
 async fn old_data_is_fetched_when_the_page_is_looked_at_again() {
     page(async |owner: Owner| {
         let query = owner.with(|| {
-            let instance = super::Handle::provided(|| NewsContext);
+            let instance = crate::context::client::Handle::provided(|| NewsContext);
             provide_context(crate::context::Provided::<NewsContext>::new(instance));
             use_headline()
         });
@@ -154,7 +154,7 @@ async fn old_data_is_fetched_when_the_page_is_looked_at_again() {
 async fn old_data_is_fetched_when_the_network_is_back() {
     page(async |owner: Owner| {
         let query = owner.with(|| {
-            let instance = super::Handle::provided(|| PricesContext);
+            let instance = crate::context::client::Handle::provided(|| PricesContext);
             provide_context(crate::context::Provided::<PricesContext>::new(instance));
             use_price()
         });
@@ -213,7 +213,7 @@ async fn an_interval_waits_for_an_answer_that_takes_longer() {
     page(async |owner: Owner| {
         let below = owner.child();
         let hook = below.with(|| {
-            let instance = super::Handle::provided(|| ClockContext {
+            let instance = crate::context::client::Handle::provided(|| ClockContext {
                 zone: None,
                 summer: false,
             });

@@ -68,15 +68,3 @@ async fn hooks_below_a_provider_that_stays_leave_nothing_behind() {
     })
     .await;
 }
-
-async fn settle_all() {
-    for _ in 0..5_000 {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn settle_shortly() {
-    for _ in 0..6 {
-        tokio::task::yield_now().await;
-    }
-}

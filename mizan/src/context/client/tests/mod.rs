@@ -132,6 +132,45 @@ async fn run<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
     tokio::task::LocalSet::new().run_until(test(owner)).await
 }
 
+/// A request is lost, as often as it is tried again.
+async fn lose() {
+    for wait in [1, 2, 4] {
+        one().await.fail(Error::network("gone"));
+        nothing().await;
+        pass(Duration::from_secs(wait));
+    }
+    one().await.fail(Error::network("gone"));
+    settle().await;
+}
+
+async fn settle_all() {
+    for _ in 0..5_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn settle_shortly() {
+    for _ in 0..6 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A page that shows the profile 5.
+async fn shows_ada(owner: &Owner) -> Query<String> {
+    let query = owner.with(|| profile(owner, RwSignal::new(5)).with(use_user_name));
+    settle().await;
+    one().await.answer(&name("Ada", 36));
+    settle().await;
+    query
+}
+
+fn call(to: &str) -> Rename {
+    Rename {
+        user_id: 5,
+        name: to.to_owned(),
+    }
+}
+
 /// Lets tasks and effects run.
 async fn settle() {
     for _ in 0..20 {
@@ -179,7 +218,7 @@ fn profile(owner: &Owner, user_id: RwSignal<i64>) -> Owner {
 fn component(owner: &Owner, user_id: RwSignal<i64>) -> Owner {
     let below = owner.child();
     below.with(|| {
-        let instance = super::Handle::provided(move || ProfileContext {
+        let instance = crate::context::client::Handle::provided(move || ProfileContext {
             user_id: user_id.get(),
         });
         provide_context(crate::context::Provided::<ProfileContext>::new(instance));

@@ -10,22 +10,6 @@ fn refreshed(of: &str) -> String {
     )
 }
 
-/// A page that shows the profile 5.
-async fn shows_ada(owner: &Owner) -> Query<String> {
-    let query = owner.with(|| profile(owner, RwSignal::new(5)).with(use_user_name));
-    settle().await;
-    one().await.answer(&name("Ada", 36));
-    settle().await;
-    query
-}
-
-fn call(to: &str) -> Rename {
-    Rename {
-        user_id: 5,
-        name: to.to_owned(),
-    }
-}
-
 #[tokio::test]
 async fn an_answer_brings_the_new_data() {
     page(async |owner: Owner| {

@@ -2,17 +2,6 @@
 
 use super::*;
 
-/// A request is lost, as often as it is tried again.
-async fn lose() {
-    for wait in [1, 2, 4] {
-        one().await.fail(Error::network("gone"));
-        nothing().await;
-        pass(Duration::from_secs(wait));
-    }
-    one().await.fail(Error::network("gone"));
-    settle().await;
-}
-
 #[tokio::test]
 async fn a_read_that_is_lost_is_tried_again() {
     page(async |owner: Owner| {
