@@ -70,13 +70,14 @@ pub use {
     call::Call,
     context::{Global, GlobalContext, Query, prefetch, use_context_global},
     error::{Code, Error, Result},
-    mizan_macros::{client, context},
+    mizan_macros::{channel, channel_handler, client, context},
     mount::mount,
     mutation::Mutation,
 };
 
 pub mod auth;
 pub mod call;
+pub mod channel;
 pub mod context;
 mod error;
 mod json;

@@ -3,6 +3,7 @@
 
 use crate::{
     call::server::Registration as Function,
+    channel::server::ChannelRegistration as Channel,
     context::server::{ContextRegistration as Context, MemberRegistration as Member},
 };
 use std::{collections::BTreeMap, fmt};
@@ -27,6 +28,7 @@ pub(crate) struct Registry {
     pub(crate) functions: Vec<&'static Function>,
     pub(crate) contexts: Vec<&'static Context>,
     pub(crate) members: Vec<&'static Member>,
+    pub(crate) channels: Vec<&'static Channel>,
 }
 
 impl Registry {
@@ -35,6 +37,7 @@ impl Registry {
             functions: inventory::iter::<Function>().collect(),
             contexts: inventory::iter::<Context>().collect(),
             members: inventory::iter::<Member>().collect(),
+            channels: inventory::iter::<Channel>().collect(),
         };
         registry.functions.sort_by_key(|function| function.name);
         registry
@@ -52,6 +55,9 @@ impl Registry {
             .map(|context| (context.name, context.location));
         let mut mistakes = same_name("functions", functions);
         mistakes.extend(same_name("contexts", contexts));
+        let channels = self.channels.iter();
+        let channels = channels.map(|channel| (channel.name, channel.location));
+        mistakes.extend(same_name("channels", channels));
         for function in &self.functions {
             let effects = function.effects.iter();
             let wrong = effects.filter_map(|effect| effect.mistake(function.name, function.types));

@@ -17,6 +17,7 @@ pub use {
     crate::{
         auth::{Guard, GuardContext, UserType, admit, user_type},
         call::server::{Body, Registration as FunctionRegistration},
+        channel::server::{ChannelRegistration, ServerAddress, position, push},
         context::server::{
             ContextRegistration, MemberRegistration, Parameter, ServerContext, ServerMember, Values,
         },

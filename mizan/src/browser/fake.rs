@@ -1,6 +1,6 @@
 //! A stand-in for tests on the host: requests are noted, and answered by the test.
 
-use super::{Request, Response, Session, Wake};
+use super::{Heard, Request, Response, Session, Wake};
 use crate::Result;
 use futures::channel::oneshot;
 use std::{
@@ -175,4 +175,70 @@ pub(crate) fn on_announcement(run: impl Fn() + 'static) {
 /// Another tab says that the visitor has signed in or out.
 pub(crate) fn hear() {
     LISTENING.with_borrow(|run| run.as_ref().expect("there is a page")());
+}
+
+/// A WebSocket that the client has opened; the test is its server.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    heard: Rc<dyn Fn(Heard)>,
+    sent: Rc<RefCell<Vec<String>>>,
+    is_closed: Rc<Cell<bool>>,
+}
+
+thread_local! {
+    static OPENED: RefCell<Vec<Opened>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The sockets that were opened since the last call.
+pub(crate) fn opened() -> Vec<Opened> {
+    OPENED.take()
+}
+
+impl Opened {
+    pub(crate) fn accept(&self) {
+        (self.heard)(Heard::Opened);
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        (self.heard)(Heard::Text(text.to_owned()));
+    }
+
+    /// Ends the connection from the server's side.
+    pub(crate) fn cut(&self) {
+        (self.heard)(Heard::Closed);
+    }
+
+    /// What the client has sent since the last call.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.sent.take()
+    }
+
+    /// Whether the client has closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+}
+
+pub(crate) struct Connection(Opened);
+
+impl Connection {
+    pub(crate) fn open(heard: impl Fn(Heard) + 'static) -> Option<Self> {
+        let opened = Opened {
+            heard: Rc::new(heard),
+            sent: Rc::default(),
+            is_closed: Rc::default(),
+        };
+        OPENED.with_borrow_mut(|sockets| sockets.push(opened.clone()));
+        Some(Self(opened))
+    }
+
+    pub(crate) fn send(&self, text: &str) {
+        self.0.sent.borrow_mut().push(text.to_owned());
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.is_closed.set(true);
+    }
 }

@@ -16,7 +16,7 @@ use window as side;
 
 pub(crate) use answer::{Request, Response, Session, foreign, not_ours, unreadable};
 pub(crate) use side::{
-    Timer, announce, complain, jitter, now, on_announcement, on_wake, page_data, send,
+    Connection, Timer, announce, complain, jitter, now, on_announcement, on_wake, page_data, send,
 };
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
@@ -28,6 +28,15 @@ pub(crate) enum Wake {
     Focus,
     /// The network is back.
     Reconnect,
+}
+
+/// What happens to a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Opened,
+    Text(String),
+    /// It is gone, or could not be opened.
+    Closed,
 }
 
 /// Waits. By a timer, whose code is there already: a channel's would be new.

@@ -1,14 +1,26 @@
 //! A real browser.
 
-use super::{Request, Response, Session, Wake};
-use crate::{Error, Result, auth::wire::SESSION, call::wire::JSON, context::wire::FIRST_SLOT};
-use gloo_net::http::RequestBuilder;
+use super::{Heard, Request, Response, Session, Wake};
+use crate::{
+    Error, Result,
+    auth::wire::SESSION,
+    call::wire::{JSON, PREFIX},
+    context::wire::FIRST_SLOT,
+};
+use futures::{
+    SinkExt, StreamExt,
+    future::{AbortHandle, Abortable},
+};
+use gloo_net::{
+    http::RequestBuilder,
+    websocket::{Message, State, futures::WebSocket},
+};
 use leptos::prelude::{
     TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
 };
 use send_wrapper::SendWrapper;
 use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
-use std::time::Duration;
+use std::{cell::RefCell, future::poll_fn, rc::Rc, time::Duration};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{AbortController, AbortSignal, BroadcastChannel, Event};
 
@@ -184,4 +196,59 @@ pub(crate) fn on_announcement(run: impl Fn() + 'static) {
             tabs.set_onmessage(Some(run.unchecked_ref()));
         }
     });
+}
+
+/// A WebSocket to the server. Dropped, it is closed.
+pub(crate) struct Connection {
+    socket: Rc<RefCell<WebSocket>>,
+    listening: AbortHandle,
+}
+
+impl Connection {
+    /// Opens one, and tells what happens to it; `None` where the browser does not want to.
+    pub(crate) fn open(heard: impl Fn(Heard) + 'static) -> Option<Self> {
+        let location = window().location();
+        let scheme = match &*location.protocol().ok()? {
+            "https:" => "wss",
+            _ => "ws",
+        };
+        let url = format!("{scheme}://{}{PREFIX}/ws", location.host().ok()?);
+        let socket = Rc::new(RefCell::new(WebSocket::open(&url).ok()?));
+        let (listening, registration) = AbortHandle::new_pair();
+        let listen = listen(Rc::clone(&socket), heard);
+        let listen = Abortable::new(listen, registration);
+        leptos::task::spawn_local(async move {
+            // Aborted: nobody listens any more
+            let _ = listen.await;
+        });
+        Some(Self { socket, listening })
+    }
+
+    /// Sends a text, if the connection is there still.
+    pub(crate) fn send(&self, text: &str) {
+        let text = Message::Text(text.to_owned());
+        // Where it can't, the end of the connection is on its way here
+        let _ = self.socket.borrow_mut().start_send_unpin(text);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn listen(socket: Rc<RefCell<WebSocket>>, heard: impl Fn(Heard)) {
+    let ready = poll_fn(|context| socket.borrow_mut().poll_ready_unpin(context));
+    if ready.await.is_ok() {
+        if matches!(socket.borrow().state(), State::Open) {
+            heard(Heard::Opened);
+        }
+        while let Some(Ok(message)) = poll_fn(|context| socket.borrow_mut().poll_next_unpin(context)).await {
+            if let Message::Text(text) = message {
+                heard(Heard::Text(text));
+            }
+        }
+    }
+    heard(Heard::Closed);
 }

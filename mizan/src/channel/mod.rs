@@ -11,8 +11,11 @@
 //! | `server/` | who has joined what on this node, and the handlers |
 //! | `wire` | what both halves know |
 
-mod wire;
+mod handle;
+pub(crate) mod wire;
 
+#[cfg(not(feature = "ssr"))]
+pub(crate) mod client;
 #[cfg(feature = "ssr")]
 pub(crate) mod layer;
 #[cfg(feature = "ssr")]
@@ -20,7 +23,13 @@ pub(crate) mod server;
 
 #[cfg(feature = "ssr")]
 pub use server::{ChannelContext, ChannelHandler, Channels, ConnectError};
+pub use handle::{Handle, Status};
 pub use wire::Position;
+
+#[cfg(not(feature = "ssr"))]
+pub(crate) use client as side;
+#[cfg(feature = "ssr")]
+pub(crate) use server::render as side;
 
 use crate::context::Value;
 use serde::{Serialize, de::DeserializeOwned};

@@ -38,6 +38,10 @@ use crate::{
     Rate,
     auth::{AuthnBackend, Backend, Guard, Sessions, User, Users, bearer::Bearer},
     call::{server::Registration, wire::PREFIX},
+    channel::{
+        self, Channels,
+        server::{ChannelRegistration, Hub},
+    },
     context::server::Contexts,
     limit::Limits,
     registry::Registry,
@@ -103,6 +107,8 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     pub(crate) proxies: Proxies,
     pub(crate) cross_site: CrossSite,
+    pub(crate) channels: HashMap<&'static str, &'static ChannelRegistration>,
+    pub(crate) hub: Arc<Hub>,
 }
 
 impl Mizan {
@@ -123,6 +129,8 @@ impl Mizan {
                 limits: Limits::default(),
                 proxies: Proxies::default(),
                 cross_site: CrossSite::default(),
+                channels: HashMap::new(),
+                hub: Hub::new(Channels::memory().into_layer()),
             },
             rate: None,
             trusted_origins: Vec::new(),
@@ -155,6 +163,13 @@ impl Mizan {
     /// of this process by default.
     pub fn sessions(mut self, sessions: impl Into<Sessions>) -> Self {
         self.site.sessions = sessions.into();
+        self
+    }
+
+    /// Sets what carries the messages of channels, to this server's browsers and those of its other
+    /// nodes; the memory of this process by default.
+    pub fn channels(mut self, channels: Channels) -> Self {
+        self.site.hub = Hub::new(channels.into_layer());
         self
     }
 
@@ -286,6 +301,7 @@ impl Mizan {
         mistakes.extend(self.configure(&registry));
         RegistryError::unless_empty(mistakes)?;
         self.site.contexts = Contexts::new(registry.contexts, registry.members);
+        channel::server::runs(&self.site.hub);
         let site = Arc::new(self.site);
         let mut router = Router::new();
         for function in registry.functions {
@@ -353,6 +369,8 @@ impl Mizan {
         site.functions = functions
             .map(|function| (function.name, *function))
             .collect();
+        let channels = registry.channels.iter();
+        site.channels = channels.map(|channel| (channel.name, *channel)).collect();
         mistakes
     }
 }

@@ -13,8 +13,6 @@
 
 mod log;
 mod memory;
-#[cfg(feature = "nats")]
-mod nats;
 #[cfg(feature = "redis")]
 mod redis;
 
@@ -25,6 +23,8 @@ use futures::future::BoxFuture;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use memory::Memory;
+#[cfg(feature = "redis")]
+pub(crate) use redis::Redis;
 
 /// How much of a group's past is kept.
 #[derive(Clone, Copy, Debug)]

@@ -1,3 +1,5 @@
+#[cfg(feature = "redis")]
+use crate::channel::layer::Redis;
 use crate::channel::layer::{Layer, Limits, Memory};
 use std::{fmt, time::Duration};
 
@@ -78,6 +80,11 @@ impl ChannelsBuilder {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "memory" => Ok(self.memory()),
+            #[cfg(feature = "redis")]
+            "redis" | "rediss" => match Redis::connect(url, self.0).await {
+                Ok(layer) => Ok(Channels(Box::new(layer))),
+                Err(error) => Err(ConnectError(error.into())),
+            },
             _ => Err(ConnectError(
                 format!(
                     "there is no layer for channels at {scheme:?}: it is one of memory, redis and \

@@ -7,12 +7,14 @@
 //! | `handler` | what an application says of a channel |
 //! | `hub` | the groups that this node's sockets have joined |
 //! | `line` | what is on its way to one socket |
+//! | `render` | channels in a page that is being rendered |
 
 mod config;
 mod handler;
 mod hub;
 mod line;
 mod registration;
+pub(crate) mod render;
 
 pub use config::{Channels, ConnectError};
 pub(crate) use handler::runs;

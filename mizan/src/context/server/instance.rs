@@ -126,7 +126,7 @@ impl Values {
     }
 
     /// What is left is unknown.
-    fn finish<T>(mut self, read: Option<T>) -> Result<T> {
+    pub(crate) fn finish<T>(mut self, read: Option<T>) -> Result<T> {
         for (name, _) in std::mem::take(&mut self.given) {
             self.mistake(&name, UNKNOWN.to_owned());
         }

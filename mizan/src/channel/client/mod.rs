@@ -1,0 +1,13 @@
+//! Channels in the browser: one socket for the page, and what is joined over it.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `socket` | the page's connection: when it opens, and when it comes back |
+//! | `subscription` | a channel that a component has joined |
+//!
+//! Nothing here knows the types of messages, so that its code exists once.
+
+mod socket;
+mod subscription;
+
+pub(crate) use subscription::{Asked, Sink, Subscription};

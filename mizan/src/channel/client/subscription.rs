@@ -1,0 +1,273 @@
+use super::socket::Socket;
+use crate::{
+    Error, browser,
+    channel::{Position, Status},
+    context::Value,
+};
+use leptos::{
+    prelude::{Effect, on_cleanup},
+    reactive::owner::Owner,
+};
+use send_wrapper::SendWrapper;
+use serde_json::value::RawValue;
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+
+/// How many messages wait for a connection.
+const MOST_WAITING: usize = 100;
+
+/// What a component sees of a channel.
+pub(crate) trait Sink {
+    /// Another channel was joined: nothing was said in it yet.
+    fn begin(&self);
+    fn message(&self, text: &RawValue);
+    fn status(&self, status: Status);
+    fn error(&self, error: Error);
+    /// Messages were lost.
+    fn gap(&self);
+}
+
+/// A channel to join: its name and parameters.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Asked {
+    channel: &'static str,
+    /// JSON.
+    params: String,
+}
+
+impl Asked {
+    pub(crate) fn new(
+        channel: &'static str,
+        values: impl Iterator<Item = (&'static str, Value)>,
+    ) -> Self {
+        let mut params = String::from("{");
+        for (name, value) in values {
+            if value == Value::Null {
+                continue;
+            }
+            if params.len() > 1 {
+                params.push(',');
+            }
+            params.push('"');
+            params.push_str(name);
+            params.push_str("\":");
+            // A parameter can be written
+            params.push_str(&serde_json::to_string(&value).unwrap_or_default());
+        }
+        params.push('}');
+        Self { channel, params }
+    }
+}
+
+/// A channel that a component has joined, as long as its owner is there.
+pub(crate) struct Subscription(SendWrapper<Rc<Inner>>);
+
+struct Inner {
+    sink: Rc<dyn Sink>,
+    now: RefCell<Option<(u64, Rc<Joined>)>>,
+    since: RefCell<Option<Position>>,
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        asked: impl Fn() -> Asked + Send + Sync + 'static,
+        sink: Box<dyn Sink + Send + Sync>,
+    ) -> Self {
+        let inner = Rc::new(Inner {
+            sink: Rc::from(sink as Box<dyn Sink>),
+            now: RefCell::default(),
+            since: RefCell::default(),
+        });
+        let joining = SendWrapper::new(Rc::clone(&inner));
+        // After the component has said since when, and in the browser alone
+        Effect::new(move |before: Option<Asked>| {
+            let asked = asked();
+            if before.as_ref() != Some(&asked) {
+                joining.join(asked.clone(), before.is_some());
+            }
+            asked
+        });
+        let leaving = SendWrapper::new(Rc::clone(&inner));
+        if Owner::current().is_some() {
+            on_cleanup(move || leaving.leave());
+        }
+        Self(SendWrapper::new(inner))
+    }
+
+    pub(crate) fn send(&self, message: String) {
+        let now = self.0.now.borrow();
+        let Some((id, joined)) = &*now else {
+            self.0.sink.error(Error::network("the channel is not joined yet"));
+            return;
+        };
+        if let Some(frame) = joined.say(*id, message) {
+            Socket::current().send(&frame);
+        }
+    }
+
+    pub(crate) fn since(&self, position: Position) {
+        *self.0.since.borrow_mut() = Some(position);
+    }
+}
+
+impl Inner {
+    fn join(&self, asked: Asked, again: bool) {
+        self.leave();
+        if again {
+            self.sink.begin();
+            self.sink.status(Status::Connecting);
+        }
+        let joined = Rc::new(Joined {
+            asked,
+            sink: Rc::clone(&self.sink),
+            state: RefCell::new(Progress {
+                position: self.since.take(),
+                status: Status::Connecting,
+                waiting: VecDeque::new(),
+                said: 0,
+            }),
+        });
+        let id = Socket::current().join(Rc::clone(&joined));
+        *self.now.borrow_mut() = Some((id, joined));
+    }
+
+    fn leave(&self) {
+        if let Some((id, _)) = self.now.take() {
+            Socket::current().leave(id);
+        }
+    }
+}
+
+/// A channel on the page's socket.
+pub(super) struct Joined {
+    asked: Asked,
+    sink: Rc<dyn Sink>,
+    state: RefCell<Progress>,
+}
+
+struct Progress {
+    /// Up to where the messages are known.
+    position: Option<Position>,
+    status: Status,
+    /// What was said and not acknowledged, in order.
+    waiting: VecDeque<Said>,
+    said: u64,
+}
+
+struct Said {
+    key: String,
+    message: String,
+    /// Whether it was sent before: it may have arrived.
+    sent: bool,
+}
+
+impl Said {
+    fn frame(&self, id: u64) -> String {
+        let again = if self.sent { r#","again":true"# } else { "" };
+        let Self { key, message, .. } = self;
+        format!(r#"{{"op":"send","id":{id},"key":"{key}","message":{message}{again}}}"#)
+    }
+}
+
+impl Joined {
+    /// The frame that asks for it.
+    pub(super) fn join(&self, id: u64) -> String {
+        let Asked { channel, params } = &self.asked;
+        let mut frame = format!(r#"{{"op":"join","id":{id},"channel":"{channel}","params":{params}"#);
+        if let Some(position) = &self.state.borrow().position {
+            let since = serde_json::to_string(position).unwrap_or_default();
+            frame.push_str(&format!(r#","since":{since}"#));
+        }
+        frame.push('}');
+        frame
+    }
+
+    /// The server has let it in. Returns what is to be said.
+    pub(super) fn joined(&self, id: u64, position: Position, recovered: bool) -> Vec<String> {
+        let (lost, frames) = {
+            let mut state = self.state.borrow_mut();
+            let lost = state.position.is_some() && !recovered;
+            // What was missed follows, from where it was
+            match &mut state.position {
+                Some(known) if recovered => known.epoch = position.epoch,
+                known => *known = Some(position),
+            }
+            state.status = Status::Joined;
+            let frames = state.waiting.iter_mut().map(|said| {
+                let frame = said.frame(id);
+                said.sent = true;
+                frame
+            });
+            (lost, frames.collect())
+        };
+        if lost {
+            self.sink.gap();
+        }
+        self.sink.status(Status::Joined);
+        frames
+    }
+
+    pub(super) fn message(&self, offset: u64, message: &RawValue) {
+        if let Some(position) = &mut self.state.borrow_mut().position {
+            position.offset = offset;
+        }
+        self.sink.message(message);
+    }
+
+    /// Notes something to be said, and returns its frame where it can be sent now.
+    fn say(&self, id: u64, message: String) -> Option<String> {
+        let mut state = self.state.borrow_mut();
+        if state.waiting.len() >= MOST_WAITING {
+            drop(state);
+            self.sink.error(Error::network("too many messages wait for the connection"));
+            return None;
+        }
+        state.said += 1;
+        let is_joined = state.status == Status::Joined;
+        let mut said = Said {
+            key: key(state.said),
+            message,
+            sent: false,
+        };
+        let frame = is_joined.then(|| said.frame(id));
+        said.sent = is_joined;
+        state.waiting.push_back(said);
+        frame
+    }
+
+    /// A message has arrived.
+    pub(super) fn settled(&self, key: &str) {
+        self.state.borrow_mut().waiting.retain(|said| said.key != key);
+    }
+
+    /// A message was refused, or the channel where there is no key.
+    pub(super) fn refused(&self, key: Option<&str>, error: Option<Error>) {
+        let error = error.unwrap_or_else(|| Error::network("the server has ended it"));
+        match key {
+            Some(key) => {
+                self.settled(key);
+                self.sink.error(error);
+            }
+            None => {
+                let status = Status::Refused(error);
+                self.state.borrow_mut().status = status.clone();
+                self.sink.status(status);
+            }
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn lost(&self) {
+        let status = {
+            let mut state = self.state.borrow_mut();
+            state.status = super::socket::without_connection(&state.status);
+            state.status.clone()
+        };
+        self.sink.status(status);
+    }
+}
+
+/// What tells a message from all others.
+fn key(number: u64) -> String {
+    let random = || (browser::jitter() * f64::from(u32::MAX)) as u32;
+    format!("{:x}{:x}-{number}", random(), random())
+}

@@ -1,0 +1,178 @@
+use super::{Address, Channel, Position, side};
+use crate::Error;
+use leptos::{
+    prelude::{Get, GetUntracked, Set, StoredValue, Update, WithValue},
+    reactive::signal::ArcRwSignal,
+};
+use serde_json::value::RawValue;
+
+/// How many messages a handle keeps: a page that stays open for days must not grow.
+const MOST_KEPT: usize = 1000;
+
+/// How a channel is doing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It is being joined. On the server it always is.
+    Connecting,
+    /// Messages come as they are sent.
+    Joined,
+    /// The connection is gone, and comes back by itself. What is missed meanwhile comes then.
+    Reconnecting,
+    /// The server does not let the visitor join, or no longer.
+    Refused(Error),
+}
+
+/// A channel that a component has joined, as long as it is there; returned by `use_chat_channel()`.
+///
+/// It is `Copy`, and belongs to the owner that called the hook. On the server it shows a channel
+/// in which nothing was said yet.
+pub struct Handle<C: Channel>(StoredValue<State<C>>);
+
+struct State<C: Channel> {
+    signals: Signals<C>,
+    subscription: side::Subscription,
+}
+
+/// What a component sees.
+struct Signals<C: Channel> {
+    messages: ArcRwSignal<Vec<C::ServerMessage>>,
+    status: ArcRwSignal<Status>,
+    error: ArcRwSignal<Option<Error>>,
+    gaps: ArcRwSignal<usize>,
+}
+
+impl<C: Channel> Clone for Signals<C> {
+    fn clone(&self) -> Self {
+        Self {
+            messages: self.messages.clone(),
+            status: self.status.clone(),
+            error: self.error.clone(),
+            gaps: self.gaps.clone(),
+        }
+    }
+}
+
+impl<C: Channel> Handle<C> {
+    /// For the hooks, which the macro writes.
+    #[doc(hidden)]
+    pub fn join(address: impl Fn() -> C + Send + Sync + 'static) -> Self {
+        let signals = Signals::<C> {
+            messages: ArcRwSignal::new(Vec::new()),
+            status: ArcRwSignal::new(Status::Connecting),
+            error: ArcRwSignal::new(None),
+            gaps: ArcRwSignal::new(0),
+        };
+        let sink = Box::new(signals.clone());
+        let subscription = side::Subscription::new(move || address_of(&address()), sink);
+        Self(StoredValue::new(State {
+            signals,
+            subscription,
+        }))
+    }
+
+    fn signals(&self) -> Signals<C> {
+        self.0.with_value(|state| state.signals.clone())
+    }
+
+    /// The messages since the channel was joined, the newest last; at most a thousand.
+    pub fn messages(&self) -> Vec<C::ServerMessage> {
+        self.signals().messages.get()
+    }
+
+    /// The newest message.
+    pub fn latest(&self) -> Option<C::ServerMessage> {
+        use leptos::prelude::With;
+        self.signals().messages.with(|messages| messages.last().cloned())
+    }
+
+    /// Sends a message.
+    ///
+    /// While the connection is gone it waits, and is sent when it is back: once, in the order in
+    /// which it was said. At most a hundred wait; one more is refused, and so is what the server
+    /// does not take: [`error`](Self::error) says so.
+    pub fn send(&self, message: &C::ClientMessage) {
+        match serde_json::to_string(message) {
+            Ok(text) => self.0.with_value(|state| state.subscription.send(text)),
+            Err(error) => self.signals().error.set(Some(Error::internal(error))),
+        }
+    }
+
+    /// How the channel is doing.
+    pub fn status(&self) -> Status {
+        self.signals().status.get()
+    }
+
+    /// Why the message was refused that was refused last.
+    pub fn error(&self) -> Option<Error> {
+        self.signals().error.get()
+    }
+
+    /// How often messages were lost: the connection was gone for longer than the server remembers.
+    /// What is shown besides should be fetched again when this grows.
+    pub fn gaps(&self) -> usize {
+        self.signals().gaps.get()
+    }
+
+    /// Joins from a position on that came with what the page shows, so that nothing is lost
+    /// between: what came after it are the first messages.
+    #[must_use]
+    pub fn since(self, position: Position) -> Self {
+        self.0.with_value(|state| state.subscription.since(position));
+        self
+    }
+}
+
+/// The channel's name and parameters, as they are asked for.
+fn address_of<C: Address>(address: &C) -> side::Asked {
+    side::Asked::new(C::NAME, C::PARAMETERS.iter().copied().zip(address.values()))
+}
+
+impl<C: Channel> side::Sink for Signals<C> {
+    fn begin(&self) {
+        self.messages.set(Vec::new());
+        self.error.set(None);
+    }
+
+    fn message(&self, text: &RawValue) {
+        match serde_json::from_str(text.get()) {
+            Ok(message) => self.messages.update(|messages| {
+                if messages.len() >= MOST_KEPT {
+                    messages.remove(0);
+                }
+                messages.push(message);
+            }),
+            Err(_) => self.error.set(Some(Error::outdated_client(
+                "the server's message can't be read: reload the page",
+            ))),
+        }
+    }
+
+    fn status(&self, status: Status) {
+        if self.status.get_untracked() != status {
+            self.status.set(status);
+        }
+    }
+
+    fn error(&self, error: Error) {
+        self.error.set(Some(error));
+    }
+
+    fn gap(&self) {
+        self.gaps.update(|gaps| *gaps += 1);
+    }
+}
+
+impl<C: Channel> Clone for Handle<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Channel> Copy for Handle<C> {}
+
+impl<C: Channel> std::fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Handle").field(&C::NAME).finish()
+    }
+}

@@ -1,0 +1,273 @@
+//! `redis:`: a stream and a hash for each group, and publish/subscribe to tell the nodes.
+//!
+//! A script numbers a message, adds it to the stream and publishes it, all at once, so that what
+//! is told and what is kept have one order. Publish/subscribe loses what is said while a node is
+//! cut off; the next message shows the gap, and after a reconnection every group is looked at.
+//!
+//! Both keys of a group have one hash tag, so that they are on one node of a cluster.
+
+use super::{
+    Event, Layer, Limits, Listener, Message, Past,
+    log::{self, Retained},
+};
+use crate::{Error, Result, channel::Position};
+use bytes::Bytes;
+use fred::{
+    clients::SubscriberClient,
+    prelude::{
+        Builder, Client, ClientLike, Config, EventInterface, LuaInterface, PubsubInterface,
+        ReconnectPolicy,
+    },
+    types::Message as Published,
+};
+use futures::{FutureExt, future::BoxFuture};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+/// How long a command may take.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Under which channel nodes talk to all nodes.
+const SIGNALS: &str = "mizan:signals";
+
+/// What the channel of a group begins with.
+const GROUP: &str = "mizan:group:";
+
+/// KEYS: the group's hash, its stream. ARGV: its channel, text, key, a new epoch, how many messages
+/// are kept, and for how many milliseconds. Returns the epoch and the offset.
+const PUBLISH: &str = r"
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+if ARGV[3] ~= '' then
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
+        if entry[2][6] == ARGV[3] then
+            return { redis.call('HGET', KEYS[1], 'epoch'), entry[2][2] }
+        end
+    end
+end
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if not epoch then
+    epoch = ARGV[4]
+    redis.call('HSET', KEYS[1], 'epoch', epoch, 'began', now)
+end
+local offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
+local latest = math.max(now, tonumber(redis.call('HGET', KEYS[1], 'latest') or 0))
+redis.call('HSET', KEYS[1], 'latest', latest)
+redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[5], latest .. '-' .. offset,
+    'offset', offset, 'text', ARGV[2], 'key', ARGV[3])
+redis.call('XTRIM', KEYS[2], 'MINID', now - ARGV[6])
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[6])
+redis.call('PUBLISH', ARGV[1], epoch .. ' ' .. offset .. ' ' .. ARGV[2])
+return { epoch, tostring(offset) }
+";
+
+/// KEYS: the group's hash, its stream. ARGV: for how many milliseconds messages are kept. Returns
+/// the time, when Redis was started, the epoch, when it began, the last offset, and the messages
+/// with their offsets.
+const PAST: &str = r"
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local up = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'began', 'offset')
+local past = { tostring(now), tostring(now - up * 1000), known[1] or '', known[2] or '0', known[3] or '0' }
+for _, entry in ipairs(redis.call('XRANGE', KEYS[2], now - ARGV[1], '+')) do
+    past[#past + 1] = entry[2][2]
+    past[#past + 1] = entry[2][4]
+end
+return past
+";
+
+/// KEYS: the group's stream. ARGV: a key. Returns whether a message has it.
+const HAS: &str = r"
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+    if entry[2][6] == ARGV[1] then
+        return 1
+    end
+end
+return 0
+";
+
+#[derive(Debug)]
+pub(crate) struct Redis {
+    limits: Limits,
+    client: Client,
+    subscriber: SubscriberClient,
+    listener: Arc<OnceLock<Listener>>,
+}
+
+impl Redis {
+    /// Connects to the Redis at a URL.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be reached.
+    pub(crate) async fn connect(url: &str, limits: Limits) -> std::result::Result<Self, fred::error::Error> {
+        let mut builder = Builder::from_config(Config::from_url(url)?);
+        builder
+            .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
+            .with_performance_config(|config| config.default_command_timeout = LONGEST_WAIT)
+            .set_policy(ReconnectPolicy::new_exponential(0, 100, 5000, 2));
+        let client = builder.build()?;
+        let subscriber = builder.build_subscriber_client()?;
+        client.init().await?;
+        subscriber.init().await?;
+        drop(subscriber.manage_subscriptions());
+        subscriber.subscribe(SIGNALS).await?;
+        let listener = Arc::new(OnceLock::new());
+        tokio::spawn(listen(subscriber.clone(), Arc::downgrade(&listener)));
+        Ok(Self {
+            limits,
+            client,
+            subscriber,
+            listener,
+        })
+    }
+}
+
+/// Tells the node what Redis says, until the layer is dropped.
+async fn listen(subscriber: SubscriberClient, listener: Weak<OnceLock<Listener>>) {
+    let mut messages = subscriber.message_rx();
+    let mut reconnections = subscriber.reconnect_rx();
+    loop {
+        let event = tokio::select! {
+            message = messages.recv() => match message {
+                Ok(message) => event(&message),
+                Err(RecvError::Lagged(_)) => Some(Event::Lost(None)),
+                Err(RecvError::Closed) => return,
+            },
+            reconnection = reconnections.recv() => match reconnection {
+                Ok(_) | Err(RecvError::Lagged(_)) => Some(Event::Lost(None)),
+                Err(RecvError::Closed) => return,
+            },
+        };
+        let Some(listener) = listener.upgrade() else {
+            // It ends its subscriptions with its connection
+            let _ = subscriber.quit().await;
+            return;
+        };
+        if let (Some(event), Some(listener)) = (event, listener.get()) {
+            listener(event);
+        }
+    }
+}
+
+/// What a message of Redis means; `None` where it is none of ours.
+fn event(message: &Published) -> Option<Event> {
+    let text = message.value.as_str()?;
+    if message.channel == SIGNALS {
+        return Some(Event::Signal(Bytes::copy_from_slice(text.as_bytes())));
+    }
+    let group = message.channel.strip_prefix(GROUP)?;
+    let mut parts = text.splitn(3, ' ');
+    let (epoch, offset, text) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Event::Message {
+        group: group.into(),
+        epoch: epoch.into(),
+        message: Message {
+            offset: offset.parse().ok()?,
+            text: Bytes::copy_from_slice(text.as_bytes()),
+        },
+    })
+}
+
+/// The keys of a group's hash and stream.
+fn keys(group: &str) -> [String; 2] {
+    ["", ":log"].map(|end| format!("mizan:{{{group}}}{end}"))
+}
+
+fn milliseconds(text: &str) -> Duration {
+    Duration::from_millis(text.parse().unwrap_or_default())
+}
+
+impl Layer for Redis {
+    fn listen(&self, listener: Listener) {
+        let _ = self.listener.set(listener);
+    }
+
+    fn subscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<()>> {
+        let subscribed = self.subscriber.subscribe(format!("{GROUP}{group}"));
+        subscribed.map(|done| done.map_err(unavailable)).boxed()
+    }
+
+    fn unsubscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, ()> {
+        let unsubscribed = self.subscriber.unsubscribe(format!("{GROUP}{group}"));
+        // Cut off it has ended as well
+        unsubscribed.map(drop).boxed()
+    }
+
+    fn publish<'a>(
+        &'a self,
+        group: &'a str,
+        text: Bytes,
+        key: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Position>> {
+        async move {
+            let arguments = [
+                format!("{GROUP}{group}").into_bytes(),
+                text.into(),
+                key.unwrap_or_default().into(),
+                Uuid::new_v4().simple().to_string().into(),
+                self.limits.size.to_string().into(),
+                self.limits.age.as_millis().to_string().into(),
+            ];
+            let arguments = arguments.map(Bytes::from).to_vec();
+            let published = self.client.eval(PUBLISH, keys(group).to_vec(), arguments).await;
+            let (epoch, offset): (String, u64) = published.map_err(unavailable)?;
+            Ok(Position { epoch, offset })
+        }
+        .boxed()
+    }
+
+    fn has<'a>(&'a self, group: &'a str, key: &'a str) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            let [_, stream] = keys(group);
+            let has = self.client.eval(HAS, vec![stream], vec![key.to_owned()]).await;
+            has.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn past<'a>(
+        &'a self,
+        group: &'a str,
+        since: Option<&'a Position>,
+    ) -> BoxFuture<'a, Result<Past>> {
+        async move {
+            let age = self.limits.age;
+            let arguments = vec![age.as_millis().to_string()];
+            let past = self.client.eval(PAST, keys(group).to_vec(), arguments).await;
+            let past: Vec<String> = past.map_err(unavailable)?;
+            let [now, started, epoch, began, last, messages @ ..] = &past[..] else {
+                return Err(unavailable("the script returned something else"));
+            };
+            let messages = messages.chunks_exact(2).map(|message| Message {
+                offset: message[0].parse().unwrap_or_default(),
+                text: Bytes::copy_from_slice(message[1].as_bytes()),
+            });
+            let retained = (!epoch.is_empty()).then(|| Retained {
+                epoch: epoch.clone(),
+                began: milliseconds(began),
+                last: last.parse().unwrap_or_default(),
+                messages: messages.collect(),
+            });
+            let (now, started) = (milliseconds(now), milliseconds(started));
+            Ok(log::past(retained, since, now, age, started))
+        }
+        .boxed()
+    }
+
+    fn signal(&self, text: Bytes) -> BoxFuture<'_, Result<()>> {
+        let signalled = self.client.publish::<(), _, _>(SIGNALS, text);
+        signalled.map(|done| done.map_err(unavailable)).boxed()
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Error {
+    tracing::error!(%error, "the layer of channels failed");
+    Error::unavailable("channels are out of order at the moment")
+}

@@ -1,0 +1,331 @@
+//! `join`, `send` and `leave`: the channels of a socket.
+//!
+//! What a socket asks of one channel is done in the order in which it asked, each when the one
+//! before has ended; different channels don't wait for one another. The browser names a channel by
+//! a number of its own, which it can use again when it has left.
+
+use super::{Peer, call::commit, frame};
+use crate::{
+    Error, Result,
+    auth::bearer,
+    call::server::log,
+    channel::{
+        ChannelContext, Position,
+        server::{Handler, Line, Membership},
+        wire::LONGEST_KEY,
+    },
+    context::{Value, server::Values},
+    json::Entries,
+    request::{Scope, Way},
+    server::call::{Work, bounded, in_owner},
+};
+use axum::extract::ws::Utf8Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// How many channels a socket may have joined.
+const MOST_CHANNELS: usize = 100;
+
+/// Something to do for a channel; ends in what is to be sent, if it is not on the line already.
+pub(super) type Step = BoxFuture<'static, Option<Utf8Bytes>>;
+
+/// The channels of a socket, by their numbers.
+#[derive(Default)]
+pub(super) struct Lanes(HashMap<u64, Lane>);
+
+struct Lane {
+    /// `None` once it was left, while that is done.
+    joined: Option<Arc<Joined>>,
+    /// Ends with the last thing that was asked.
+    last: oneshot::Receiver<()>,
+}
+
+/// A channel that a socket has joined, or wants to.
+struct Joined {
+    id: u64,
+    name: &'static str,
+    handler: Arc<dyn Handler>,
+    cx: ChannelContext,
+    /// There while the joining is done and not undone.
+    membership: Mutex<Option<Membership>>,
+}
+
+impl Joined {
+    fn membership(&self) -> std::sync::MutexGuard<'_, Option<Membership>> {
+        self.membership.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn group(&self) -> Option<String> {
+        self.membership().as_ref().map(|membership| membership.group().to_owned())
+    }
+}
+
+/// What a `join` asks for.
+pub(super) struct Join {
+    pub(super) id: u64,
+    pub(super) channel: String,
+    pub(super) params: Entries,
+    pub(super) since: Option<Position>,
+}
+
+/// What a `send` asks for.
+pub(super) struct Said {
+    pub(super) id: u64,
+    pub(super) message: String,
+    pub(super) key: Option<String>,
+    pub(super) again: bool,
+}
+
+impl Lanes {
+    /// Prepares to join a channel.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request.
+    pub(super) fn join(&mut self, peer: &Arc<Peer>, line: &Arc<Line>, join: Join) -> Result<Step> {
+        let Join {
+            id,
+            channel,
+            params,
+            since,
+        } = join;
+        self.0.retain(|_, lane| lane.joined.is_some() || !has_ended(&mut lane.last));
+        let known = self.0.get(&id);
+        if known.is_some_and(|lane| lane.joined.is_some()) {
+            return Err(Error::conflict("the socket has joined something under this `id`"));
+        }
+        if self.0.len() >= MOST_CHANNELS {
+            return Err(Error::too_many_requests(format!(
+                "a socket joins at most {MOST_CHANNELS} channels"
+            )));
+        }
+        let registered = peer.site.channels.get(&*channel);
+        let registered = registered.ok_or_else(|| Error::not_found("there is no such channel"))?;
+        let handler = (registered.read)(values(params)?)?;
+        let joined = Arc::new(Joined {
+            id,
+            name: registered.name,
+            handler,
+            cx: ChannelContext {
+                request: Arc::clone(&peer.parts),
+                member: Uuid::new_v4().simple().to_string().into(),
+            },
+            membership: Mutex::new(None),
+        });
+        let (done, last) = oneshot::channel();
+        let before = self.0.insert(id, Lane {
+            joined: Some(Arc::clone(&joined)),
+            last,
+        });
+        let (peer, line) = (Arc::clone(peer), Arc::clone(line));
+        Ok(in_turn(before.map(|lane| lane.last), done, async move {
+            let result = peer.join(&joined, since, &line).await;
+            result.err().map(|error| frame::error(Some(id), None, &error))
+        }))
+    }
+
+    /// Prepares to hand a message to its channel.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request.
+    pub(super) fn send(&mut self, peer: &Arc<Peer>, said: Said) -> Result<Step> {
+        let Said {
+            id,
+            message,
+            key,
+            again,
+        } = said;
+        if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
+            return Err(Error::bad_request(format!(
+                "a `key` has 1 to {LONGEST_KEY} bytes"
+            )));
+        }
+        let (joined, before, done) = self.next(id)?;
+        let peer = Arc::clone(peer);
+        Ok(in_turn(Some(before), done, async move {
+            let key = key.as_deref();
+            match peer.receive(&joined, &message, key, again).await {
+                Ok(()) => key.map(|key| frame::sent(id, key)),
+                Err(error) => Some(frame::error(Some(id), key, &error)),
+            }
+        }))
+    }
+
+    /// Prepares to leave a channel.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request.
+    pub(super) fn leave(&mut self, peer: &Arc<Peer>, line: &Arc<Line>, id: u64) -> Result<Step> {
+        let (joined, before, done) = self.next(id)?;
+        if let Some(lane) = self.0.get_mut(&id) {
+            lane.joined = None;
+        }
+        let (peer, line) = (Arc::clone(peer), Arc::clone(line));
+        Ok(in_turn(Some(before), done, async move {
+            peer.leave(&joined).await;
+            // Behind the messages that wait
+            line.push(frame::left(id, None));
+            None
+        }))
+    }
+
+    /// A channel that was joined, the end of what was asked of it before, and that of what is now.
+    fn next(&mut self, id: u64) -> Result<(Arc<Joined>, oneshot::Receiver<()>, oneshot::Sender<()>)> {
+        let lane = self.0.get_mut(&id);
+        let lane = lane.and_then(|lane| Some((Arc::clone(lane.joined.as_ref()?), &mut lane.last)));
+        let (joined, last) = lane.ok_or_else(|| {
+            Error::bad_request("the socket has joined nothing under this `id`")
+        })?;
+        let (done, next) = oneshot::channel();
+        let before = std::mem::replace(last, next);
+        Ok((joined, before, done))
+    }
+
+    /// Leaves everything: the socket is gone.
+    pub(super) fn end(self, peer: &Arc<Peer>) {
+        for lane in self.0.into_values() {
+            if let Some(joined) = lane.joined {
+                let peer = Arc::clone(peer);
+                tokio::spawn(async move {
+                    // What it had asked for is done before
+                    let _ = lane.last.await;
+                    peer.leave(&joined).await;
+                });
+            }
+        }
+    }
+}
+
+fn has_ended(last: &mut oneshot::Receiver<()>) -> bool {
+    !matches!(last.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+}
+
+/// Does something when what was asked before has ended.
+fn in_turn(
+    before: Option<oneshot::Receiver<()>>,
+    done: oneshot::Sender<()>,
+    step: impl Future<Output = Option<Utf8Bytes>> + Send + 'static,
+) -> Step {
+    async move {
+        if let Some(before) = before {
+            // Dropped: it has ended
+            let _ = before.await;
+        }
+        let answer = step.await;
+        drop(done);
+        answer
+    }
+    .boxed()
+}
+
+/// Reads parameters out of JSON.
+fn values(params: Entries) -> Result<Values> {
+    let mut values = Values::default();
+    for (name, json) in params {
+        let value = Value::read(&json);
+        let value = value.ok_or_else(|| {
+            Error::invalid_field(crate::call::server::shorten(&name), "is no value that a parameter has")
+        })?;
+        values.push(name, value);
+    }
+    Ok(values)
+}
+
+impl Peer {
+    async fn join(
+        &self,
+        joined: &Arc<Joined>,
+        since: Option<Position>,
+        line: &Arc<Line>,
+    ) -> Result<()> {
+        let Joined { handler, cx, .. } = &**joined;
+        self.within(joined.name, || async {
+            if !handler.authorize(cx).await? {
+                return Err(Error::forbidden("you may not join that"));
+            }
+            handler.on_connect(cx).await
+        })
+        .await?;
+        let hub = &self.site.hub;
+        let membership = hub.join(&handler.group(), since.as_ref(), line, joined.id).await;
+        match membership {
+            Ok(membership) => *joined.membership() = Some(membership),
+            Err(error) => {
+                self.disconnected(joined).await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        joined: &Joined,
+        message: &str,
+        key: Option<&str>,
+        again: bool,
+    ) -> Result<()> {
+        let hub = &self.site.hub;
+        let group = joined.group();
+        let group = group.ok_or_else(|| {
+            Error::bad_request("the socket has joined nothing under this `id`")
+        })?;
+        if let Some(key) = key.filter(|_| again)
+            && hub.has(&group, key).await?
+        {
+            // It arrived, and its answer was lost
+            return Ok(());
+        }
+        let Joined { handler, cx, .. } = joined;
+        let received = self.within(joined.name, || handler.receive(cx, message)).await?;
+        if let Some(text) = received {
+            hub.publish(&group, text, key).await?;
+        }
+        Ok(())
+    }
+
+    async fn leave(&self, joined: &Joined) {
+        let membership = joined.membership().take();
+        if membership.is_some() {
+            drop(membership);
+            self.disconnected(joined).await;
+        }
+    }
+
+    async fn disconnected(&self, joined: &Joined) {
+        let Joined { handler, cx, .. } = joined;
+        // What goes wrong is logged where it does
+        let _ = self
+            .within(joined.name, || async {
+                handler.on_disconnect(cx).await;
+                Ok(())
+            })
+            .await;
+    }
+
+    /// Runs a handler's function as a call is: as the caller is now, for as long as that may take.
+    async fn within<T, F>(&self, name: &'static str, run: impl FnOnce() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
+        let ran = async {
+            bearer::present(&work.scope, &self.parts.headers).await?;
+            work.provide((*self.parts).clone());
+            in_owner(&work.owner, run).await
+        };
+        let result = bounded(&self.site, name, ran).await;
+        let result = commit(&work, result).await;
+        if let Err(error) = &result {
+            log(name, error);
+        }
+        result
+    }
+}
