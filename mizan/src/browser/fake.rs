@@ -6,6 +6,7 @@ use futures::channel::oneshot;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Once,
     time::Duration,
 };
 
@@ -241,4 +242,27 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.0.is_closed.set(true);
     }
+}
+
+/// Runs all tasks on the test's thread, as a browser does.
+struct HereAndNow;
+
+impl any_spawner::CustomExecutor for HereAndNow {
+    fn spawn(&self, task: any_spawner::PinnedFuture<()>) {
+        tokio::task::spawn_local(task);
+    }
+
+    fn spawn_local(&self, task: any_spawner::PinnedLocalFuture<()>) {
+        tokio::task::spawn_local(task);
+    }
+
+    fn poll_local(&self) {}
+}
+
+/// Has tasks run on the thread of the test that spawned them.
+pub(crate) fn run_tasks_here() {
+    static EXECUTOR: Once = Once::new();
+    EXECUTOR.call_once(|| {
+        any_spawner::Executor::init_custom_executor(HereAndNow).expect("the first");
+    });
 }

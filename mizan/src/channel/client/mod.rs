@@ -9,5 +9,7 @@
 
 mod socket;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use subscription::{Asked, Sink, Subscription};

@@ -10,7 +10,7 @@ use crate::{
     Code, Error, Query,
     browser::{
         Wake,
-        fake::{Asked, announced, asked, hear, page_has, pass, timers, wake},
+        fake::{Asked, announced, asked, hear, page_has, pass, run_tasks_here, timers, wake},
     },
     context::client::Page,
 };
@@ -20,7 +20,7 @@ use leptos::{
     reactive::owner::Owner,
 };
 use serde::{Deserialize, Serialize};
-use std::{cell::RefCell, sync::Once, time::Duration};
+use std::{cell::RefCell, time::Duration};
 use tokio::sync::RwLock;
 
 #[mizan::context(gc_time = "1m")]
@@ -80,21 +80,6 @@ async fn rename(user_id: i64, name: String) -> mizan::Result<usize> {
     unreachable!("{user_id} {name}")
 }
 
-/// Runs all tasks on the test's thread, as a browser does.
-struct HereAndNow;
-
-impl any_spawner::CustomExecutor for HereAndNow {
-    fn spawn(&self, task: any_spawner::PinnedFuture<()>) {
-        tokio::task::spawn_local(task);
-    }
-
-    fn spawn_local(&self, task: any_spawner::PinnedLocalFuture<()>) {
-        tokio::task::spawn_local(task);
-    }
-
-    fn poll_local(&self) {}
-}
-
 /// As in `tests/mutation.rs`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Note {
@@ -122,10 +107,7 @@ async fn page_alone<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
 }
 
 async fn run<T>(test: impl AsyncFnOnce(Owner) -> T) -> T {
-    static EXECUTOR: Once = Once::new();
-    EXECUTOR.call_once(|| {
-        any_spawner::Executor::init_custom_executor(HereAndNow).expect("the first");
-    });
+    run_tasks_here();
     let owner = Owner::new();
     page_has(&[]);
     let _kept = Kept;
