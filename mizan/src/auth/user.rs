@@ -1,6 +1,7 @@
 use super::{Session, guard::Guard, store::unavailable};
 use crate::{Error, Result};
 use axum_login::{AuthManager, AuthSession, AuthUser, AuthnBackend};
+use blake2::{Blake2b, Digest, digest::consts::U16};
 use futures::{
     FutureExt,
     future::{BoxFuture, Ready, ready},
@@ -233,10 +234,10 @@ where
     ///
     /// It hands that out as a middleware does, to the service inside of it. Here it is asked for
     /// when somebody wants to know, not at every request.
-    async fn open(backend: B, session: Session) -> Result<AuthSession<B>> {
+    async fn open(backend: B, session: Session) -> Result<AuthSession<Sealing<B>>> {
         let mut request = Request::new(());
         request.extensions_mut().insert(session);
-        let manager = AuthManager::new(TakeOut, backend, KEY);
+        let manager = AuthManager::new(TakeOut, Sealing(backend), KEY);
         let mut response = match manager.oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -267,7 +268,7 @@ where
         let before = Self::open(backend.clone(), session.clone()).await?;
         match &before.user {
             // What the session holds is another user's
-            Some(other) if other.key()? != user.key()? => {
+            Some(other) if other.user.key()? != user.key()? => {
                 session.flush().await.map_err(unavailable)?;
             }
             // axum-login does it for all others; against fixation of the session (CWE-384)
@@ -275,9 +276,10 @@ where
             None => {}
         }
         let mut opened = Self::open(backend, session).await?;
+        let user = Sealed::new(user);
         let signed_in = opened.login(&user).await;
         signed_in.map_err(failed)?;
-        Ok(Principal::new(user))
+        Ok(Principal::new(user.user))
     }
 }
 
@@ -287,7 +289,11 @@ where
 {
     fn of_session(&self, session: Session) -> BoxFuture<'static, Result<Option<Principal>>> {
         let opened = Self::open(self.0.clone(), session);
-        async move { Ok(opened.await?.user.map(Principal::new)) }.boxed()
+        async move {
+            let user = opened.await?.user;
+            Ok(user.map(|user| Principal::new(user.user)))
+        }
+        .boxed()
     }
 
     fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>> {
@@ -316,6 +322,64 @@ where
 
     fn user_type(&self) -> UserType {
         UserType::of::<B::User>()
+    }
+}
+
+/// A user, with a digest of their `session_auth_hash`.
+///
+/// axum-login keeps the hash itself in the session. That may be a password's, which does not belong
+/// there; and as a list of numbers it is most of what a request of theirs would have to read.
+#[derive(Clone, Debug)]
+struct Sealed<U> {
+    user: U,
+    digest: [u8; 16],
+}
+
+impl<U: User> Sealed<U> {
+    fn new(user: U) -> Self {
+        let digest = Blake2b::<U16>::digest(user.session_auth_hash());
+        Self {
+            user,
+            digest: digest.into(),
+        }
+    }
+}
+
+impl<U: User> AuthUser for Sealed<U> {
+    type Id = U::Id;
+
+    fn id(&self) -> U::Id {
+        AuthUser::id(&self.user)
+    }
+
+    fn session_auth_hash(&self) -> &[u8] {
+        &self.digest
+    }
+}
+
+/// A backend of such users.
+#[derive(Clone)]
+struct Sealing<B>(B);
+
+impl<B: AuthnBackend<User: User>> AuthnBackend for Sealing<B> {
+    type User = Sealed<B::User>;
+    type Credentials = B::Credentials;
+    type Error = B::Error;
+
+    async fn authenticate(
+        &self,
+        credentials: B::Credentials,
+    ) -> std::result::Result<Option<Self::User>, B::Error> {
+        let user = self.0.authenticate(credentials).await?;
+        Ok(user.map(Sealed::new))
+    }
+
+    async fn get_user(
+        &self,
+        id: &<B::User as AuthUser>::Id,
+    ) -> std::result::Result<Option<Self::User>, B::Error> {
+        let user = self.0.get_user(id).await?;
+        Ok(user.map(Sealed::new))
     }
 }
 
