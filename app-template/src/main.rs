@@ -12,7 +12,7 @@ type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// What is logged, unless `RUST_LOG` says otherwise. Sessions have spans for each look at them, and
 /// warn of every cookie that anybody makes up.
-const LOG: &str = "info,axum_login=error,tower_sessions_core=error";
+const LOG: &str = "info,tower_sessions_core=error";
 
 #[tokio::main]
 async fn main() -> Result {

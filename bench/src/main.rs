@@ -56,7 +56,7 @@ async fn run(server: Server) -> Result<(), Box<dyn std::error::Error + Send + Sy
     // The subscriber of the starter; nothing is logged while requests succeed
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(
-            "info,axum_login=error,tower_sessions_core=error",
+            "info,tower_sessions_core=error",
         ))
         .with_writer(io::stderr)
         .init();
