@@ -10,9 +10,13 @@ use tracing_subscriber::EnvFilter;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
+/// What is logged, unless `RUST_LOG` says otherwise. Sessions have spans for each look at them, and
+/// warn of every cookie that anybody makes up.
+const LOG: &str = "info,tower_sessions_core=error";
+
 #[tokio::main]
 async fn main() -> Result {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).init();
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();

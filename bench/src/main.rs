@@ -55,7 +55,7 @@ async fn run_flight() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 async fn run(server: Server) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // The subscriber of the starter; nothing is logged while requests succeed
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("info"))
+        .with_env_filter(EnvFilter::new("info,tower_sessions_core=error"))
         .with_writer(io::stderr)
         .init();
     let listener = TcpListener::bind("127.0.0.1:0").await?;

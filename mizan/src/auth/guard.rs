@@ -30,7 +30,8 @@ pub async fn admit(guard: Guard) -> Result<()> {
     if guard == Guard::None {
         return Ok(());
     }
-    match identity::principal().await? {
+    // Boxed: it is large, and most functions have no guard
+    match Box::pin(identity::principal()).await? {
         None => Err(sign_in_first()),
         Some(principal) if principal.passes(guard) => Ok(()),
         Some(_) => Err(Error::forbidden("you may not do that")),

@@ -159,6 +159,14 @@ impl Identity {
         session.is_modified() && session.id().is_none() && !session.is_empty().await
     }
 
+    /// What the answer has to say where nobody has looked at the session: then there is nothing to
+    /// write.
+    pub(crate) fn unless_asked(&self) -> Option<Commit> {
+        let news = *self.news();
+        let is_asked = self.visit.get().is_some();
+        (!is_asked).then_some(Commit { cookie: None, news })
+    }
+
     /// Writes the session into its store, and returns what the answer has to say of it.
     ///
     /// A cookie is set where the session has another id than the caller knows, and removed where

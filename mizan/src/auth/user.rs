@@ -1,20 +1,17 @@
 use super::{Session, guard::Guard, store::unavailable};
 use crate::{Error, Result};
-use axum_login::{AuthManager, AuthSession, AuthUser, AuthnBackend};
+use axum_login::{AuthUser, AuthnBackend};
+use blake2::{Blake2b, Digest, digest::consts::U16};
 use futures::{
     FutureExt,
-    future::{BoxFuture, Ready, ready},
+    future::{BoxFuture, ready},
 };
-use http::{Request, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
     any::{Any, TypeId, type_name},
-    convert::Infallible,
     sync::Arc,
-    task::{Context, Poll},
 };
-use tower::{Service, ServiceExt};
 
 /// A user, as the server knows them: what an [`AuthnBackend`] finds.
 ///
@@ -219,7 +216,7 @@ impl UserType {
     }
 }
 
-/// Under which key of a session axum-login keeps whose it is.
+/// Under which key a session says whose it is.
 pub(super) const KEY: &str = "mizan.user";
 
 /// A backend of the application's.
@@ -229,21 +226,21 @@ impl<B> Backend<B>
 where
     B: AuthnBackend<User: User> + 'static,
 {
-    /// What axum-login makes of a session.
-    ///
-    /// It hands that out as a middleware does, to the service inside of it. Here it is asked for
-    /// when somebody wants to know, not at every request.
-    async fn open(backend: B, session: Session) -> Result<AuthSession<B>> {
-        let mut request = Request::new(());
-        request.extensions_mut().insert(session);
-        let manager = AuthManager::new(TakeOut, backend, KEY);
-        let mut response = match manager.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
+    /// The user that a session is of. One whose `session_auth_hash` is another by now ends it.
+    async fn find(backend: &B, session: &Session) -> Result<Option<B::User>> {
+        let signed_in = session.get::<SignedIn<_>>(KEY).await;
+        let Some(signed_in) = signed_in.map_err(unavailable)? else {
+            return Ok(None);
         };
-        // It has logged why there is none
-        let opened = response.extensions_mut().remove();
-        opened.ok_or_else(cannot_tell)
+        let user = backend.get_user(&signed_in.user_id).await;
+        let Some(user) = user.map_err(failed)? else {
+            return Ok(None);
+        };
+        if signed_in.digest != digest(&user) {
+            session.flush().await.map_err(unavailable)?;
+            return Ok(None);
+        }
+        Ok(Some(user))
     }
 
     pub(super) async fn authenticate(
@@ -264,21 +261,38 @@ where
     }
 
     async fn login(backend: B, session: Session, user: B::User) -> Result<Principal> {
-        let before = Self::open(backend.clone(), session.clone()).await?;
-        match &before.user {
+        if let Some(other) = Self::find(&backend, &session).await?
+            && other.key()? != user.key()?
+        {
             // What the session holds is another user's
-            Some(other) if other.key()? != user.key()? => {
-                session.flush().await.map_err(unavailable)?;
-            }
-            // axum-login does it for all others; against fixation of the session (CWE-384)
-            Some(_) => session.cycle_id().await.map_err(unavailable)?,
-            None => {}
+            session.flush().await.map_err(unavailable)?;
         }
-        let mut opened = Self::open(backend, session).await?;
-        let signed_in = opened.login(&user).await;
-        signed_in.map_err(failed)?;
+        // Against fixation of the session (CWE-384)
+        session.cycle_id().await.map_err(unavailable)?;
+        let signed_in = SignedIn {
+            user_id: AuthUser::id(&user),
+            digest: digest(&user),
+        };
+        let noted = session.insert(KEY, signed_in).await;
+        noted.map_err(unavailable)?;
         Ok(Principal::new(user))
     }
+}
+
+/// What a session says of its user.
+#[derive(Serialize, Deserialize)]
+struct SignedIn<I> {
+    user_id: I,
+    digest: Digested,
+}
+
+/// A digest of a user's `session_auth_hash`: that may be a password's hash, which does not belong
+/// into sessions.
+type Digested = [u64; 2];
+
+fn digest(user: &impl AuthUser) -> Digested {
+    let digest = u128::from_be_bytes(Blake2b::<U16>::digest(user.session_auth_hash()).into());
+    [(digest >> 64) as u64, digest as u64]
 }
 
 impl<B> Users for Backend<B>
@@ -286,8 +300,12 @@ where
     B: AuthnBackend<User: User> + 'static,
 {
     fn of_session(&self, session: Session) -> BoxFuture<'static, Result<Option<Principal>>> {
-        let opened = Self::open(self.0.clone(), session);
-        async move { Ok(opened.await?.user.map(Principal::new)) }.boxed()
+        let backend = self.0.clone();
+        async move {
+            let user = Self::find(&backend, &session).await?;
+            Ok(user.map(Principal::new))
+        }
+        .boxed()
     }
 
     fn of_id(&self, id: &str) -> BoxFuture<'static, Result<Option<Principal>>> {
@@ -326,24 +344,4 @@ fn failed(error: impl std::fmt::Display) -> Error {
 
 fn cannot_tell() -> Error {
     Error::unavailable("who you are can't be found out at the moment")
-}
-
-/// A service that answers with the extensions of its request.
-#[derive(Clone)]
-struct TakeOut;
-
-impl Service<Request<()>> for TakeOut {
-    type Response = Response<()>;
-    type Error = Infallible;
-    type Future = Ready<std::result::Result<Response<()>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<()>) -> Self::Future {
-        let mut response = Response::new(());
-        std::mem::swap(response.extensions_mut(), request.extensions_mut());
-        ready(Ok(response))
-    }
 }

@@ -21,7 +21,13 @@ use leptos::reactive::owner::with_context;
 use percent_encoding::percent_decode;
 use serde::{Deserializer, de::DeserializeOwned};
 use serde_json::error::Category;
-use std::{any::Any, collections::BTreeMap, future::Future, panic::AssertUnwindSafe, pin::Pin};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+};
 use tracing::{Instrument, field};
 
 /// The body of a function; exists on the server only.
@@ -76,7 +82,8 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
     );
     let effects = Pending::of(&arguments);
     let started = (!span.is_disabled()).then(std::time::Instant::now);
-    let body = async {
+    // Pinned here, and not moved through everything around it
+    let body = pin!(async {
         // The endpoint has asked already, before it read the arguments
         let admitted = Scope::with(Scope::is_admitted).unwrap_or(false);
         if !admitted {
@@ -86,7 +93,7 @@ pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
             arguments.admit().await?;
         }
         arguments.run().await
-    };
+    });
     // A panic leaves the body's own values behind, and nothing of ours
     let body = AssertUnwindSafe(body).catch_unwind();
     let (result, invalidated) = mutation::collect(body.instrument(span.clone())).await;

@@ -40,7 +40,8 @@ pub(crate) async fn count(function: &'static str) -> Result<()> {
         return Ok(());
     };
     match scope.site().limits.of(function) {
-        Some(limiter) => limiter.count(function, Caller::current(&scope).await?),
+        // Boxed: it is large, and most functions have no limit
+        Some(limiter) => limiter.count(function, Box::pin(Caller::current(&scope)).await?),
         None => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Code, Error, Result,
     auth::{self, Commit, bearer},
     call::server::{Encoding, Registration, panicked},
-    context::wire::MOUNTED,
+    context::wire,
     limit,
     mutation::consequences::Consequences,
     request::{Scope, Way},
@@ -23,14 +23,17 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 use leptos::{
     prelude::provide_context,
     reactive::{computed::ScopedFuture, owner::Owner},
 };
 use leptos_axum::ResponseOptions;
 use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc};
+
+/// The header that says what the browser shows.
+const MOUNTED: HeaderName = HeaderName::from_static(wire::MOUNTED);
 
 /// The endpoint of one function.
 pub(super) fn route(function: &'static Registration, site: &Arc<Site>) -> MethodRouter {
@@ -138,35 +141,50 @@ impl Work {
         parts: Parts,
         received: Received,
     ) -> Result<Vec<u8>> {
+        // Pinned here, and not moved through everything around it: it is kilobytes
+        let work = pin!(self.dispatch(function, parts, received));
+        bounded(self.scope.site(), function.name, work).await
+    }
+
+    async fn dispatch(
+        &self,
+        function: &'static Registration,
+        parts: Parts,
+        received: Received,
+    ) -> Result<Vec<u8>> {
         let Received {
             body,
             expected,
             encoding,
         } = received;
-        let admitted = async {
-            bearer::present(&self.scope, &parts.headers).await?;
-            let encoding = encoding?;
-            self.provide(parts);
-            in_owner(&self.owner, || async {
-                limit::count(function.name).await?;
-                auth::admit(function.guard).await
-            })
-            .await?;
-            Ok(encoding)
+        let encoding = match self.admit(function, parts, encoding).await {
+            Ok(encoding) => encoding,
+            Err(error) => {
+                body::discard(expected, body).await;
+                return Err(error);
+            }
         };
-        let work = async {
-            let encoding = match admitted.await {
-                Ok(encoding) => encoding,
-                Err(error) => {
-                    body::discard(expected, body).await;
-                    return Err(error);
-                }
-            };
-            let body = body::read(expected, body, self.scope.site().body_limit).await?;
-            self.scope.admit();
-            in_owner(&self.owner, || (function.dispatch)(body, encoding)).await
-        };
-        bounded(self.scope.site(), function.name, work).await
+        let body = body::read(expected, body, self.scope.site().body_limit).await?;
+        self.scope.admit();
+        in_owner(&self.owner, || (function.dispatch)(body, encoding)).await
+    }
+
+    /// Lets the caller through, or doesn't.
+    async fn admit(
+        &self,
+        function: &'static Registration,
+        parts: Parts,
+        encoding: Result<Encoding>,
+    ) -> Result<Encoding> {
+        bearer::present(&self.scope, &parts.headers).await?;
+        let encoding = encoding?;
+        self.provide(parts);
+        in_owner(&self.owner, || async {
+            limit::count(function.name).await?;
+            auth::admit(function.guard).await
+        })
+        .await?;
+        Ok(encoding)
     }
 
     /// Stores the session, unless the call failed for a reason that is not the caller's.
@@ -177,7 +195,11 @@ impl Work {
         if error.map(Error::code).is_some_and(is_ours) && !identity.has_changed() {
             return Ok(Commit::default());
         }
-        bounded(self.scope.site(), "session", identity.commit(&self.scope)).await
+        let Some(news) = identity.unless_asked() else {
+            let commit = Box::pin(identity.commit(&self.scope));
+            return bounded(self.scope.site(), "session", commit).await;
+        };
+        Ok(news)
     }
 }
 
@@ -271,6 +293,9 @@ struct Form {
 
 impl Form {
     fn of(function: &Registration, headers: &HeaderMap) -> Option<Self> {
+        if !function.form {
+            return None;
+        }
         let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
         let is_form = matches!(encoding(headers, function), Ok(Encoding::Form));
         if !is_form || !accept.contains("text/html") {

@@ -21,7 +21,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use percent_encoding::percent_decode_str;
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The endpoint of every context.
@@ -35,7 +35,7 @@ async fn handle(site: Arc<Site>, request: Request) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let asked = parts.headers.get(header::IF_NONE_MATCH).cloned();
     let work = Work::new(Scope::new(Arc::clone(&site), Way::Bundle));
-    let mut result = bounded(&site, "context", read(&work, parts)).await;
+    let mut result = bounded(&site, "context", pin!(read(&work, parts))).await;
     let commit = work.commit(result.as_ref().err()).await;
     let commit = commit.unwrap_or_else(|error| {
         result = Err(error);
