@@ -135,7 +135,9 @@ impl Server {
 
     async fn with(channels: Channels) -> Self {
         let log = Log::default();
-        let mizan = Mizan::new(options()).users(Accounts::new()).provide(log.clone());
+        let mizan = Mizan::new(options())
+            .users(Accounts::new())
+            .provide(log.clone());
         let app = mizan.channels(channels).api().unwrap();
         Self {
             served: Served::start(app.clone()).await,
@@ -194,7 +196,10 @@ async fn what_one_says_everybody_in_the_room_hears() {
     let mut other = server.connect().await;
     let mut elsewhere = server.connect().await;
     let joined = join(&mut user, 1, "a").await;
-    assert_eq!((&joined["offset"], &joined["recovered"]), (&json!(0), &json!(false)));
+    assert_eq!(
+        (&joined["offset"], &joined["recovered"]),
+        (&json!(0), &json!(false))
+    );
     join(&mut other, 7, "a").await;
     join(&mut elsewhere, 1, "b").await;
 
@@ -247,22 +252,64 @@ async fn what_is_no_request_is_answered() {
     let mut socket = server.connect().await;
     join(&mut socket, 1, "a").await;
     for (frame, code) in [
-        (json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "b" } }), "CONFLICT"),
-        (json!({ "op": "join", "id": 2, "channel": "nothing" }), "NOT_FOUND"),
+        (
+            json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "b" } }),
+            "CONFLICT",
+        ),
+        (
+            json!({ "op": "join", "id": 2, "channel": "nothing" }),
+            "NOT_FOUND",
+        ),
         (json!({ "op": "join", "id": 2 }), "BAD_REQUEST"),
-        (json!({ "op": "join", "id": 2, "channel": "chat" }), "VALIDATION_ERROR"),
-        (json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": 1 } }), "VALIDATION_ERROR"),
-        (json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": ["a"] } }), "VALIDATION_ERROR"),
-        (json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": "a", "x": 1 } }), "VALIDATION_ERROR"),
-        (json!({ "op": "join", "id": 2, "channel": "ticks", "params": { "id": "x" } }), "VALIDATION_ERROR"),
+        (
+            json!({ "op": "join", "id": 2, "channel": "chat" }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": 1 } }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": ["a"] } }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "join", "id": 2, "channel": "chat", "params": { "room": "a", "x": 1 } }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "join", "id": 2, "channel": "ticks", "params": { "id": "x" } }),
+            "VALIDATION_ERROR",
+        ),
         (json!({ "op": "send", "id": 1 }), "BAD_REQUEST"),
-        (json!({ "op": "send", "id": 1, "message": { "text": 1 } }), "VALIDATION_ERROR"),
-        (json!({ "op": "send", "id": 1, "message": {} }), "VALIDATION_ERROR"),
-        (json!({ "op": "send", "id": 1, "message": { "text": "fail" } }), "CONFLICT"),
-        (json!({ "op": "send", "id": 1, "message": { "text": "panic" } }), "INTERNAL_ERROR"),
-        (json!({ "op": "send", "id": 1, "message": { "text": "x" }, "key": "" }), "BAD_REQUEST"),
-        (json!({ "op": "send", "id": 1, "message": { "text": "x" }, "key": "k".repeat(65) }), "BAD_REQUEST"),
-        (json!({ "op": "send", "id": 2, "message": { "text": "x" } }), "BAD_REQUEST"),
+        (
+            json!({ "op": "send", "id": 1, "message": { "text": 1 } }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "send", "id": 1, "message": {} }),
+            "VALIDATION_ERROR",
+        ),
+        (
+            json!({ "op": "send", "id": 1, "message": { "text": "fail" } }),
+            "CONFLICT",
+        ),
+        (
+            json!({ "op": "send", "id": 1, "message": { "text": "panic" } }),
+            "INTERNAL_ERROR",
+        ),
+        (
+            json!({ "op": "send", "id": 1, "message": { "text": "x" }, "key": "" }),
+            "BAD_REQUEST",
+        ),
+        (
+            json!({ "op": "send", "id": 1, "message": { "text": "x" }, "key": "k".repeat(65) }),
+            "BAD_REQUEST",
+        ),
+        (
+            json!({ "op": "send", "id": 2, "message": { "text": "x" } }),
+            "BAD_REQUEST",
+        ),
         (json!({ "op": "leave", "id": 2 }), "BAD_REQUEST"),
         (json!({ "op": "leave" }), "BAD_REQUEST"),
     ] {
@@ -272,7 +319,9 @@ async fn what_is_no_request_is_answered() {
         assert_eq!(answer["id"], frame["id"], "{frame}");
         assert_eq!(answer["error"]["code"], code, "{frame}: {answer}");
     }
-    socket.text(r#"{"op":"join","id":2,"channel":"chat","params":{"room":"a","room":"b"}}"#).await;
+    socket
+        .text(r#"{"op":"join","id":2,"channel":"chat","params":{"room":"a","room":"b"}}"#)
+        .await;
     assert_eq!(socket.receive().await["error"]["code"], "VALIDATION_ERROR");
     // It goes on
     post(&mut socket, 1, "still here").await;
@@ -295,7 +344,9 @@ async fn a_channel_that_takes_nothing_says_so() {
         .send(json!({ "op": "join", "id": 1, "channel": "ticks", "params": { "id": 5, "fast": true } }))
         .await;
     assert_eq!(socket.receive().await["op"], "joined");
-    socket.send(json!({ "op": "send", "id": 1, "message": null })).await;
+    socket
+        .send(json!({ "op": "send", "id": 1, "message": null }))
+        .await;
     assert_eq!(socket.receive().await["error"]["code"], "NOT_IMPLEMENTED");
     server.served.stop().await;
 }
@@ -323,7 +374,10 @@ async fn what_is_sent_is_taken_in_order_and_a_key_counts_once() {
     let mut repeated = send;
     repeated["again"] = json!(true);
     again.send(repeated).await;
-    assert_eq!(again.receive().await, json!({ "op": "sent", "id": 1, "key": "k1" }));
+    assert_eq!(
+        again.receive().await,
+        json!({ "op": "sent", "id": 1, "key": "k1" })
+    );
     server.say("a", "next").await;
     assert_eq!(heard(&mut socket).await, "next");
     server.served.stop().await;
@@ -340,9 +394,13 @@ async fn who_leaves_hears_nothing_more() {
     assert_eq!(socket.receive().await, json!({ "op": "left", "id": 1 }));
     server.say("a", "after").await;
     // The number is free again, while it was left
-    socket.send(json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "b" } })).await;
+    socket
+        .send(json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "b" } }))
+        .await;
     socket.send(json!({ "op": "leave", "id": 1 })).await;
-    socket.send(json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "c" } })).await;
+    socket
+        .send(json!({ "op": "join", "id": 1, "channel": "chat", "params": { "room": "c" } }))
+        .await;
     for op in ["joined", "left", "joined"] {
         assert_eq!(socket.receive().await["op"], op);
     }
@@ -354,7 +412,12 @@ async fn who_leaves_hears_nothing_more() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let expected = [
-        "connect a", "disconnect a", "connect b", "disconnect b", "connect c", "disconnect c",
+        "connect a",
+        "disconnect a",
+        "connect b",
+        "disconnect b",
+        "connect c",
+        "disconnect c",
     ];
     assert_eq!(server.log.all(), expected);
     server.served.stop().await;
@@ -378,7 +441,10 @@ async fn resumes(server: &Server, room: &str) {
     // From the beginning, which was seen
     let mut socket = server.connect().await;
     let joined = rejoin(&mut socket, room, &empty).await;
-    assert_eq!((&joined["offset"], &joined["recovered"]), (&json!(3), &json!(true)));
+    assert_eq!(
+        (&joined["offset"], &joined["recovered"]),
+        (&json!(3), &json!(true))
+    );
     for number in 1..=3 {
         assert_eq!(heard(&mut socket).await, number.to_string());
     }
@@ -386,7 +452,10 @@ async fn resumes(server: &Server, room: &str) {
     server.say(room, "4").await;
     let mut socket = server.connect().await;
     let again = rejoin(&mut socket, room, &joined).await;
-    assert_eq!((&again["offset"], &again["recovered"]), (&json!(4), &json!(true)));
+    assert_eq!(
+        (&again["offset"], &again["recovered"]),
+        (&json!(4), &json!(true))
+    );
     assert_eq!(again["epoch"], joined["epoch"]);
     assert_eq!(heard(&mut socket).await, "4");
     // Nothing was missed
@@ -399,7 +468,10 @@ async fn resumes(server: &Server, room: &str) {
     }
     let mut socket = server.connect().await;
     let joined = rejoin(&mut socket, room, &again).await;
-    assert_eq!((&joined["offset"], &joined["recovered"]), (&json!(105), &json!(false)));
+    assert_eq!(
+        (&joined["offset"], &joined["recovered"]),
+        (&json!(105), &json!(false))
+    );
     server.say(room, "now").await;
     assert_eq!(heard(&mut socket).await, "now", "and nothing of before");
     for since in [
@@ -476,7 +548,9 @@ async fn who_is_too_slow_is_let_go() {
         loop {
             match deaf.0.next().await {
                 Some(Ok(Message::Text(_))) => heard += 1,
-                Some(Ok(Message::Close(close))) => return (heard, close.map(|close| close.code.into())),
+                Some(Ok(Message::Close(close))) => {
+                    return (heard, close.map(|close| close.code.into()));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return (heard, None),
             }
@@ -501,7 +575,10 @@ async fn redis_carries_messages_between_nodes() {
         return;
     };
     let connect = async || Channels::builder().connect(&url).await.unwrap();
-    let (one, two) = (Server::with(connect().await).await, Server::with(connect().await).await);
+    let (one, two) = (
+        Server::with(connect().await).await,
+        Server::with(connect().await).await,
+    );
     let room = format!("redis {}", std::process::id());
     resumes(&one, &room).await;
     hears_everything(&two, &format!("{room} busy")).await;

@@ -62,7 +62,10 @@ impl Address {
 
     /// The fields in the order of their names: that of the key.
     fn sorted(&self) -> Vec<(String, &Field)> {
-        let named = self.fields.iter().map(|field| (field.name.unraw().to_string(), field));
+        let named = self
+            .fields
+            .iter()
+            .map(|field| (field.name.unraw().to_string(), field));
         let mut fields: Vec<_> = named.collect();
         fields.sort_by(|a, b| a.0.cmp(&b.0));
         fields
@@ -118,7 +121,9 @@ impl Address {
         let hook = format_ident!("use_{stem}_channel", span = ident.span());
         let docs = format!("Joins the channel of [`{ident}`], as long as the component is there.");
         let fields = &self.fields;
-        let markers: Vec<_> = (0..fields.len()).map(|index| format_ident!("__M{index}")).collect();
+        let markers: Vec<_> = (0..fields.len())
+            .map(|index| format_ident!("__M{index}"))
+            .collect();
         let parameters = fields.iter().zip(&markers).map(|(field, marker)| {
             let (name, ty) = (&field.name, &field.ty);
             quote! {

@@ -30,7 +30,9 @@ impl Handler {
             }
         };
         let is_channel = item.trait_.as_ref().is_some_and(|(_, path, _)| {
-            path.segments.last().is_some_and(|segment| segment.ident == "Channel")
+            path.segments
+                .last()
+                .is_some_and(|segment| segment.ident == "Channel")
         });
         if !is_channel {
             errors.at(&item.self_ty, usage);
@@ -46,7 +48,10 @@ impl Handler {
                 ),
             }
         }
-        if !functions.iter().any(|function| function.sig.ident == "authorize") {
+        if !functions
+            .iter()
+            .any(|function| function.sig.ident == "authorize")
+        {
             errors.at(
                 &item.self_ty,
                 "say who may join: `async fn authorize(&self, cx: &ChannelContext) -> mizan::Result<bool>`",
@@ -65,7 +70,9 @@ impl Handler {
             types,
             functions,
         } = self;
-        let missing = TYPES.iter().filter(|name| types.iter().all(|ty| ty.ident != name));
+        let missing = TYPES
+            .iter()
+            .filter(|name| types.iter().all(|ty| ty.ident != name));
         let missing = missing.map(|name| {
             let name = syn::Ident::new(name, channel.span());
             quote! { type #name = (); }

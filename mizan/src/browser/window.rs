@@ -244,7 +244,9 @@ async fn listen(socket: Rc<RefCell<WebSocket>>, heard: impl Fn(Heard)) {
         if matches!(socket.borrow().state(), State::Open) {
             heard(Heard::Opened);
         }
-        while let Some(Ok(message)) = poll_fn(|context| socket.borrow_mut().poll_next_unpin(context)).await {
+        while let Some(Ok(message)) =
+            poll_fn(|context| socket.borrow_mut().poll_next_unpin(context)).await
+        {
             if let Message::Text(text) = message {
                 heard(Heard::Text(text));
             }

@@ -83,7 +83,9 @@ impl<C: Channel> Handle<C> {
     /// The newest message.
     pub fn latest(&self) -> Option<C::ServerMessage> {
         use leptos::prelude::With;
-        self.signals().messages.with(|messages| messages.last().cloned())
+        self.signals()
+            .messages
+            .with(|messages| messages.last().cloned())
     }
 
     /// Sends a message.
@@ -118,7 +120,8 @@ impl<C: Channel> Handle<C> {
     /// between: what came after it are the first messages.
     #[must_use]
     pub fn since(self, position: Position) -> Self {
-        self.0.with_value(|state| state.subscription.since(position));
+        self.0
+            .with_value(|state| state.subscription.since(position));
         self
     }
 }

@@ -21,9 +21,9 @@ pub(crate) mod layer;
 #[cfg(feature = "ssr")]
 pub(crate) mod server;
 
+pub use handle::{Handle, Status};
 #[cfg(feature = "ssr")]
 pub use server::{ChannelContext, ChannelHandler, Channels, ConnectError};
-pub use handle::{Handle, Status};
 pub use wire::Position;
 
 #[cfg(not(feature = "ssr"))]

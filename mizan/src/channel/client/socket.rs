@@ -136,7 +136,9 @@ impl Socket {
         let Ok(mut frame) = serde_json::from_str::<Entries>(text) else {
             return;
         };
-        let Ok(op) = frame.take_text("op") else { return };
+        let Ok(op) = frame.take_text("op") else {
+            return;
+        };
         let Some(id) = frame.take("id").and_then(|id| number(&id)) else {
             return;
         };
@@ -149,7 +151,9 @@ impl Socket {
         let Some(joined) = found else { return };
         match &*op {
             "joined" => {
-                let recovered = frame.take("recovered").is_some_and(|flag| flag.get() == "true");
+                let recovered = frame
+                    .take("recovered")
+                    .is_some_and(|flag| flag.get() == "true");
                 if let Some(position) = position(&mut frame) {
                     for message in joined.joined(id, position, recovered) {
                         self.send(&message);
@@ -210,7 +214,9 @@ impl Socket {
         }
         let socket = Rc::downgrade(self);
         browser::on_wake(move |why| {
-            let Some(socket) = socket.upgrade() else { return };
+            let Some(socket) = socket.upgrade() else {
+                return;
+            };
             if why == Wake::Reconnect {
                 socket.attempts.set(0);
             }

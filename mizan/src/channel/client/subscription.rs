@@ -170,7 +170,8 @@ impl Joined {
     /// The frame that asks for it.
     pub(super) fn join(&self, id: u64) -> String {
         let Asked { channel, params } = &self.asked;
-        let mut frame = format!(r#"{{"op":"join","id":{id},"channel":"{channel}","params":{params}"#);
+        let mut frame =
+            format!(r#"{{"op":"join","id":{id},"channel":"{channel}","params":{params}"#);
         if let Some(position) = &self.state.borrow().position {
             let since = serde_json::to_string(position).unwrap_or_default();
             frame.push_str(&format!(r#","since":{since}"#));
@@ -216,7 +217,8 @@ impl Joined {
         let mut state = self.state.borrow_mut();
         if state.waiting.len() >= MOST_WAITING {
             drop(state);
-            self.sink.error(Error::network("too many messages wait for the connection"));
+            self.sink
+                .error(Error::network("too many messages wait for the connection"));
             return None;
         }
         state.said += 1;
@@ -234,7 +236,10 @@ impl Joined {
 
     /// A message has arrived.
     pub(super) fn settled(&self, key: &str) {
-        self.state.borrow_mut().waiting.retain(|said| said.key != key);
+        self.state
+            .borrow_mut()
+            .waiting
+            .retain(|said| said.key != key);
     }
 
     /// A message was refused, or the channel where there is no key.

@@ -9,7 +9,7 @@ use crate::{
     channel::{Handle, Position, Status},
 };
 use leptos::{
-    prelude::{RwSignal, Set, Get},
+    prelude::{Get, RwSignal, Set},
     reactive::owner::Owner,
 };
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,10 @@ async fn one() -> Opened {
 
 fn sent(socket: &Opened) -> Vec<Value> {
     let frames = socket.sent();
-    frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
+    frames
+        .iter()
+        .map(|frame| serde_json::from_str(frame).unwrap())
+        .collect()
 }
 
 fn said(socket: &Opened, frame: Value) {
@@ -115,8 +118,14 @@ async fn a_connection_that_is_lost_comes_back_with_what_was_missed() {
         let socket = one().await;
         socket.accept();
         sent(&socket);
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 5, "recovered": false }));
-        said(&socket, json!({ "op": "message", "id": 1, "offset": 6, "message": "six" }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 5, "recovered": false }),
+        );
+        said(
+            &socket,
+            json!({ "op": "message", "id": 1, "offset": 6, "message": "six" }),
+        );
         socket.cut();
         assert_eq!(owner.with(|| chat.status()), Status::Reconnecting);
         owner.with(|| chat.send(&post("meanwhile")));
@@ -125,22 +134,43 @@ async fn a_connection_that_is_lost_comes_back_with_what_was_missed() {
         socket.accept();
         let since = json!({ "epoch": "e", "offset": 6 });
         assert_eq!(sent(&socket)[0]["since"], since);
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 8, "recovered": true }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 8, "recovered": true }),
+        );
         let message = &sent(&socket)[0];
-        assert_eq!((&message["op"], &message["message"]["text"]), (&json!("send"), &json!("meanwhile")));
+        assert_eq!(
+            (&message["op"], &message["message"]["text"]),
+            (&json!("send"), &json!("meanwhile"))
+        );
         assert_eq!(message["again"], Value::Null, "it was not sent before");
-        said(&socket, json!({ "op": "message", "id": 1, "offset": 7, "message": "seven" }));
+        said(
+            &socket,
+            json!({ "op": "message", "id": 1, "offset": 7, "message": "seven" }),
+        );
         // Cut before the eighth
         socket.cut();
         pass(Duration::from_secs(2));
         let socket = one().await;
         socket.accept();
         assert_eq!(sent(&socket)[0]["since"]["offset"], 7);
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 8, "recovered": true }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 8, "recovered": true }),
+        );
         let again = &sent(&socket)[0];
-        assert_eq!((&again["key"], &again["again"]), (&message["key"], &json!(true)));
-        said(&socket, json!({ "op": "sent", "id": 1, "key": again["key"] }));
-        said(&socket, json!({ "op": "message", "id": 1, "offset": 8, "message": "eight" }));
+        assert_eq!(
+            (&again["key"], &again["again"]),
+            (&message["key"], &json!(true))
+        );
+        said(
+            &socket,
+            json!({ "op": "sent", "id": 1, "key": again["key"] }),
+        );
+        said(
+            &socket,
+            json!({ "op": "message", "id": 1, "offset": 8, "message": "eight" }),
+        );
         assert_eq!(owner.with(|| chat.messages()), ["six", "seven", "eight"]);
         assert_eq!(owner.with(|| chat.gaps()), 0);
         // The server has another history
@@ -149,13 +179,19 @@ async fn a_connection_that_is_lost_comes_back_with_what_was_missed() {
         let socket = one().await;
         socket.accept();
         assert_eq!(sent(&socket).len(), 1, "what has arrived is not sent again");
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "f", "offset": 2, "recovered": false }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "f", "offset": 2, "recovered": false }),
+        );
         assert_eq!(owner.with(|| chat.gaps()), 1);
         socket.cut();
         pass(Duration::from_secs(1));
         let socket = one().await;
         socket.accept();
-        assert_eq!(sent(&socket)[0]["since"], json!({ "epoch": "f", "offset": 2 }));
+        assert_eq!(
+            sent(&socket)[0]["since"],
+            json!({ "epoch": "f", "offset": 2 })
+        );
     })
     .await;
 }
@@ -175,14 +211,24 @@ async fn what_the_server_refuses_is_told() {
 
         let other = owner.with(|| use_chat_channel("b".to_owned()));
         settle().await;
-        said(&socket, json!({ "op": "joined", "id": 2, "epoch": "e", "offset": 0, "recovered": false }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 2, "epoch": "e", "offset": 0, "recovered": false }),
+        );
         sent(&socket);
         owner.with(|| other.send(&post("no")));
         let key = sent(&socket)[0]["key"].clone();
         let error = json!({ "code": "CONFLICT", "message": "not now" });
-        said(&socket, json!({ "op": "error", "id": 2, "key": key, "error": error }));
+        said(
+            &socket,
+            json!({ "op": "error", "id": 2, "key": key, "error": error }),
+        );
         assert_eq!(owner.with(|| other.error()).unwrap().code(), Code::Conflict);
-        assert_eq!(owner.with(|| other.status()), Status::Joined, "the channel goes on");
+        assert_eq!(
+            owner.with(|| other.status()),
+            Status::Joined,
+            "the channel goes on"
+        );
     })
     .await;
 }
@@ -200,9 +246,15 @@ async fn messages_that_wait_are_bounded() {
         assert_eq!(owner.with(|| chat.error()).unwrap().code(), Code::Network);
         socket.accept();
         sent(&socket);
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 0, "recovered": false }));
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 0, "recovered": false }),
+        );
         let messages = sent(&socket);
-        let texts: Vec<_> = messages.iter().map(|message| message["message"]["text"].clone()).collect();
+        let texts: Vec<_> = messages
+            .iter()
+            .map(|message| message["message"]["text"].clone())
+            .collect();
         let expected: Vec<_> = (0..100).map(|number| json!(number.to_string())).collect();
         assert_eq!(texts, expected, "in the order in which they were said");
     })
@@ -236,12 +288,23 @@ async fn a_page_joins_from_where_its_data_was_read() {
             epoch: "e".to_owned(),
             offset: 3,
         };
-        let chat: Handle<ChatChannel> = owner.with(|| use_chat_channel("a".to_owned()).since(position));
+        let chat: Handle<ChatChannel> =
+            owner.with(|| use_chat_channel("a".to_owned()).since(position));
         let socket = one().await;
         socket.accept();
-        assert_eq!(sent(&socket)[0]["since"], json!({ "epoch": "e", "offset": 3 }));
-        said(&socket, json!({ "op": "joined", "id": 1, "epoch": "g", "offset": 9, "recovered": false }));
-        assert_eq!(owner.with(|| chat.gaps()), 1, "what the page shows may be old");
+        assert_eq!(
+            sent(&socket)[0]["since"],
+            json!({ "epoch": "e", "offset": 3 })
+        );
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "g", "offset": 9, "recovered": false }),
+        );
+        assert_eq!(
+            owner.with(|| chat.gaps()),
+            1,
+            "what the page shows may be old"
+        );
     })
     .await;
 }

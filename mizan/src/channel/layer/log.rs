@@ -44,7 +44,8 @@ pub(super) fn past(
     forgotten: Duration,
 ) -> Past {
     let began = retained.as_ref().map_or(now, |retained| retained.began);
-    let follows_empty = |at: Duration| at <= now && began.saturating_sub(at) < age && at > forgotten;
+    let follows_empty =
+        |at: Duration| at <= now && began.saturating_sub(at) < age && at > forgotten;
     let Some(retained) = retained else {
         let is_there = since.and_then(found_empty).is_some_and(follows_empty);
         return Past {
@@ -54,11 +55,16 @@ pub(super) fn past(
     };
     let after = since.and_then(|since| match found_empty(since) {
         Some(at) => follows_empty(at).then_some(0),
-        None => (since.epoch == retained.epoch && since.offset <= retained.last)
-            .then_some(since.offset),
+        None => {
+            (since.epoch == retained.epoch && since.offset <= retained.last).then_some(since.offset)
+        }
     });
     let missed = after.and_then(|after| {
-        let missed: Vec<_> = retained.messages.into_iter().filter(|message| message.offset > after).collect();
+        let missed: Vec<_> = retained
+            .messages
+            .into_iter()
+            .filter(|message| message.offset > after)
+            .collect();
         let expected = retained.last - after;
         (missed.len() as u64 == expected).then_some(missed)
     });
@@ -111,7 +117,13 @@ impl Log {
     }
 
     /// Adds a message, and forgets what is too much or too old.
-    pub(super) fn push(&mut self, text: bytes::Bytes, key: Option<&str>, now: Duration, limits: Limits) -> Message {
+    pub(super) fn push(
+        &mut self,
+        text: bytes::Bytes,
+        key: Option<&str>,
+        now: Duration,
+        limits: Limits,
+    ) -> Message {
         self.last += 1;
         self.touched = now;
         let message = Message {
@@ -173,7 +185,11 @@ impl Log {
             epoch: self.epoch.clone(),
             began: self.began,
             last: self.last,
-            messages: self.entries.iter().map(|entry| entry.message.clone()).collect(),
+            messages: self
+                .entries
+                .iter()
+                .map(|entry| entry.message.clone())
+                .collect(),
         }
     }
 }
@@ -200,8 +216,15 @@ mod tests {
 
     /// What is replayed of a log at a time.
     fn missed(log: &Log, since: Position, now: u64) -> Option<Vec<u64>> {
-        let past = past(Some(log.retained()), Some(&since), seconds(now), LIMITS.age, Duration::ZERO);
-        let offsets = |messages: Vec<Message>| messages.iter().map(|message| message.offset).collect();
+        let past = past(
+            Some(log.retained()),
+            Some(&since),
+            seconds(now),
+            LIMITS.age,
+            Duration::ZERO,
+        );
+        let offsets =
+            |messages: Vec<Message>| messages.iter().map(|message| message.offset).collect();
         past.missed.map(offsets)
     }
 
@@ -220,7 +243,11 @@ mod tests {
         assert_eq!(missed(&log, at("one", 3), 2), Some(vec![4, 5]));
         assert_eq!(missed(&log, at("one", 2), 2), Some(vec![3, 4, 5]));
         assert_eq!(missed(&log, at("one", 1), 2), None, "the second is gone");
-        assert_eq!(missed(&log, at("one", 6), 2), None, "nobody can have seen it");
+        assert_eq!(
+            missed(&log, at("one", 6), 2),
+            None,
+            "nobody can have seen it"
+        );
         assert_eq!(missed(&log, at("two", 5), 2), None, "of another history");
     }
 
@@ -237,15 +264,31 @@ mod tests {
     fn who_found_the_group_empty_gets_all_of_it_while_that_is_certain() {
         let log = log_of(3, 5);
         assert_eq!(missed(&log, at("@4000", 0), 6), Some(vec![1, 2, 3]));
-        assert_eq!(missed(&log_of(4, 5), at("@4000", 0), 6), None, "the first is gone");
+        assert_eq!(
+            missed(&log_of(4, 5), at("@4000", 0), 6),
+            None,
+            "the first is gone"
+        );
         let log = log_of(1, 14);
-        assert_eq!(missed(&log, at("@4000", 0), 14), None, "an earlier history may be gone");
-        assert_eq!(missed(&log, at("@15000", 0), 14), None, "that is yet to come");
+        assert_eq!(
+            missed(&log, at("@4000", 0), 14),
+            None,
+            "an earlier history may be gone"
+        );
+        assert_eq!(
+            missed(&log, at("@15000", 0), 14),
+            None,
+            "that is yet to come"
+        );
         let empty = |at: &Position, forgotten| {
             past(None, Some(at), seconds(6), LIMITS.age, seconds(forgotten)).missed
         };
         assert_eq!(empty(&at("@4000", 0), 0), Some(vec![]));
-        assert_eq!(empty(&at("@4000", 0), 5), None, "it may have been forgotten");
+        assert_eq!(
+            empty(&at("@4000", 0), 5),
+            None,
+            "it may have been forgotten"
+        );
         assert_eq!(empty(&at("one", 1), 0), None);
         for nonsense in ["@", "@-1", "@x", "", "@99999999999999999999999999"] {
             assert_eq!(empty(&at(nonsense, 0), 0), None, "{nonsense}");

@@ -95,7 +95,11 @@ impl Memory {
         }
         if groups.subscribed.contains(&group) {
             // With the lock, so that the order is the one of the offsets
-            self.tell(Event::Message { group, epoch, message });
+            self.tell(Event::Message {
+                group,
+                epoch,
+                message,
+            });
         }
         position
     }
@@ -130,7 +134,11 @@ impl Groups {
     }
 
     fn make_room(&mut self, most_bytes: usize, now: Duration) {
-        let mut oldest: Vec<_> = self.logs.iter().map(|(group, log)| (log.touched, Arc::clone(group))).collect();
+        let mut oldest: Vec<_> = self
+            .logs
+            .iter()
+            .map(|(group, log)| (log.touched, Arc::clone(group)))
+            .collect();
         oldest.sort_unstable();
         for (_, group) in oldest {
             // Some more than needed, so that it is not done for each message
@@ -204,6 +212,8 @@ impl Layer for Memory {
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Memory").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Memory")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ use fred::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::{
+    fmt,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
@@ -92,7 +93,6 @@ end
 return 0
 ";
 
-#[derive(Debug)]
 pub(crate) struct Redis {
     limits: Limits,
     client: Client,
@@ -106,7 +106,10 @@ impl Redis {
     /// # Errors
     ///
     /// Where it can't be reached.
-    pub(crate) async fn connect(url: &str, limits: Limits) -> std::result::Result<Self, fred::error::Error> {
+    pub(crate) async fn connect(
+        url: &str,
+        limits: Limits,
+    ) -> std::result::Result<Self, fred::error::Error> {
         let mut builder = Builder::from_config(Config::from_url(url)?);
         builder
             .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
@@ -216,7 +219,10 @@ impl Layer for Redis {
                 self.limits.age.as_millis().to_string().into(),
             ];
             let arguments = arguments.map(Bytes::from).to_vec();
-            let published = self.client.eval(PUBLISH, keys(group).to_vec(), arguments).await;
+            let published = self
+                .client
+                .eval(PUBLISH, keys(group).to_vec(), arguments)
+                .await;
             let (epoch, offset): (String, u64) = published.map_err(unavailable)?;
             Ok(Position { epoch, offset })
         }
@@ -226,7 +232,10 @@ impl Layer for Redis {
     fn has<'a>(&'a self, group: &'a str, key: &'a str) -> BoxFuture<'a, Result<bool>> {
         async move {
             let [_, stream] = keys(group);
-            let has = self.client.eval(HAS, vec![stream], vec![key.to_owned()]).await;
+            let has = self
+                .client
+                .eval(HAS, vec![stream], vec![key.to_owned()])
+                .await;
             has.map_err(unavailable)
         }
         .boxed()
@@ -240,7 +249,10 @@ impl Layer for Redis {
         async move {
             let age = self.limits.age;
             let arguments = vec![age.as_millis().to_string()];
-            let past = self.client.eval(PAST, keys(group).to_vec(), arguments).await;
+            let past = self
+                .client
+                .eval(PAST, keys(group).to_vec(), arguments)
+                .await;
             let past: Vec<String> = past.map_err(unavailable)?;
             let [now, started, epoch, began, last, messages @ ..] = &past[..] else {
                 return Err(unavailable("the script returned something else"));
@@ -264,6 +276,14 @@ impl Layer for Redis {
     fn signal(&self, text: Bytes) -> BoxFuture<'_, Result<()>> {
         let signalled = self.client.publish::<(), _, _>(SIGNALS, text);
         signalled.map(|done| done.map_err(unavailable)).boxed()
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

@@ -94,7 +94,12 @@ impl Hub {
     /// # Errors
     ///
     /// UNAVAILABLE where the layer can't be reached.
-    pub(crate) async fn publish(&self, group: &str, text: Bytes, key: Option<&str>) -> Result<Position> {
+    pub(crate) async fn publish(
+        &self,
+        group: &str,
+        text: Bytes,
+        key: Option<&str>,
+    ) -> Result<Position> {
         self.layer.publish(group, text, key).await
     }
 
@@ -145,7 +150,12 @@ impl Hub {
         Ok(membership)
     }
 
-    fn enter(self: &Arc<Self>, name: &str, line: &Arc<Line>, id: u64) -> (Membership, Arc<tokio::sync::Mutex<bool>>) {
+    fn enter(
+        self: &Arc<Self>,
+        name: &str,
+        line: &Arc<Line>,
+        id: u64,
+    ) -> (Membership, Arc<tokio::sync::Mutex<bool>>) {
         let mut groups = self.groups();
         let name: Arc<str> = match groups.get_key_value(name) {
             Some((name, _)) => Arc::clone(name),
@@ -204,7 +214,9 @@ impl Hub {
 
     fn is_empty(&self, name: &Arc<str>) -> bool {
         let groups = self.groups();
-        groups.get(name).is_none_or(|group| group.members.is_empty())
+        groups
+            .get(name)
+            .is_none_or(|group| group.members.is_empty())
     }
 
     fn hear(self: &Arc<Self>, event: Event) {
@@ -425,7 +437,10 @@ impl<'a> Frames<'a> {
 }
 
 fn frame(id: u64, message: &Message) -> Utf8Bytes {
-    let mut text = format!(r#"{{"op":"message","id":{id},"offset":{},"message":"#, message.offset);
+    let mut text = format!(
+        r#"{{"op":"message","id":{id},"offset":{},"message":"#,
+        message.offset
+    );
     // It was written as JSON
     text.push_str(std::str::from_utf8(&message.text).unwrap_or("null"));
     text.push('}');

@@ -19,9 +19,9 @@ pub(crate) mod render;
 pub use config::{Channels, ConnectError};
 pub(crate) use handler::runs;
 pub use handler::{ChannelContext, ChannelHandler, position, push};
+pub use registration::{ChannelRegistration, ServerAddress};
 pub(crate) use {
     hub::{Hub, Membership},
     line::{End, Line},
     registration::Handler,
 };
-pub use registration::{ChannelRegistration, ServerAddress};

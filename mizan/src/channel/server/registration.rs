@@ -2,10 +2,7 @@ use super::{ChannelContext, ChannelHandler};
 use crate::{
     Error, Result,
     channel::Address,
-    context::{
-        key_of,
-        server::Values,
-    },
+    context::{key_of, server::Values},
     registry::Location,
 };
 use bytes::Bytes;
@@ -13,7 +10,7 @@ use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// A channel's parameters, with what only the server does with them.
-pub trait ServerAddress: Address {
+pub trait ServerAddress: Address + Sized {
     /// Takes the parameters out of `values`; `None` where one is missing or of another type.
     fn read(values: &mut Values) -> Option<Self>;
 }
@@ -94,7 +91,10 @@ impl<C: ChannelHandler> Handler for C {
             let message = message.map_err(|error| {
                 let text = error.to_string();
                 let text = text.split(" at line ").next().unwrap_or_default();
-                Error::validation(format!("the message can't be read: {}", crate::call::server::shorten(text)))
+                Error::validation(format!(
+                    "the message can't be read: {}",
+                    crate::call::server::shorten(text)
+                ))
             })?;
             let answer = ChannelHandler::receive(self, cx, message).await?;
             let written = answer.map(|answer| serde_json::to_vec(&answer));

@@ -62,7 +62,7 @@ impl Peer {
             expected: Expected::Sent,
             encoding: Ok(Encoding::Json),
         };
-        let result = work.run(function, self.parts.clone(), received).await;
+        let result = work.run(function, (*self.parts).clone(), received).await;
         commit(work, result).await
     }
 }

@@ -57,11 +57,15 @@ struct Joined {
 
 impl Joined {
     fn membership(&self) -> std::sync::MutexGuard<'_, Option<Membership>> {
-        self.membership.lock().unwrap_or_else(PoisonError::into_inner)
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn group(&self) -> Option<String> {
-        self.membership().as_ref().map(|membership| membership.group().to_owned())
+        self.membership()
+            .as_ref()
+            .map(|membership| membership.group().to_owned())
     }
 }
 
@@ -94,10 +98,13 @@ impl Lanes {
             params,
             since,
         } = join;
-        self.0.retain(|_, lane| lane.joined.is_some() || !has_ended(&mut lane.last));
+        self.0
+            .retain(|_, lane| lane.joined.is_some() || !has_ended(&mut lane.last));
         let known = self.0.get(&id);
         if known.is_some_and(|lane| lane.joined.is_some()) {
-            return Err(Error::conflict("the socket has joined something under this `id`"));
+            return Err(Error::conflict(
+                "the socket has joined something under this `id`",
+            ));
         }
         if self.0.len() >= MOST_CHANNELS {
             return Err(Error::too_many_requests(format!(
@@ -118,14 +125,19 @@ impl Lanes {
             membership: Mutex::new(None),
         });
         let (done, last) = oneshot::channel();
-        let before = self.0.insert(id, Lane {
-            joined: Some(Arc::clone(&joined)),
-            last,
-        });
+        let before = self.0.insert(
+            id,
+            Lane {
+                joined: Some(Arc::clone(&joined)),
+                last,
+            },
+        );
         let (peer, line) = (Arc::clone(peer), Arc::clone(line));
         Ok(in_turn(before.map(|lane| lane.last), done, async move {
             let result = peer.join(&joined, since, &line).await;
-            result.err().map(|error| frame::error(Some(id), None, &error))
+            result
+                .err()
+                .map(|error| frame::error(Some(id), None, &error))
         }))
     }
 
@@ -141,7 +153,10 @@ impl Lanes {
             key,
             again,
         } = said;
-        if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
+        if key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY)
+        {
             return Err(Error::bad_request(format!(
                 "a `key` has 1 to {LONGEST_KEY} bytes"
             )));
@@ -177,12 +192,14 @@ impl Lanes {
     }
 
     /// A channel that was joined, the end of what was asked of it before, and that of what is now.
-    fn next(&mut self, id: u64) -> Result<(Arc<Joined>, oneshot::Receiver<()>, oneshot::Sender<()>)> {
+    fn next(
+        &mut self,
+        id: u64,
+    ) -> Result<(Arc<Joined>, oneshot::Receiver<()>, oneshot::Sender<()>)> {
         let lane = self.0.get_mut(&id);
         let lane = lane.and_then(|lane| Some((Arc::clone(lane.joined.as_ref()?), &mut lane.last)));
-        let (joined, last) = lane.ok_or_else(|| {
-            Error::bad_request("the socket has joined nothing under this `id`")
-        })?;
+        let (joined, last) = lane
+            .ok_or_else(|| Error::bad_request("the socket has joined nothing under this `id`"))?;
         let (done, next) = oneshot::channel();
         let before = std::mem::replace(last, next);
         Ok((joined, before, done))
@@ -231,7 +248,10 @@ fn values(params: Entries) -> Result<Values> {
     for (name, json) in params {
         let value = Value::read(&json);
         let value = value.ok_or_else(|| {
-            Error::invalid_field(crate::call::server::shorten(&name), "is no value that a parameter has")
+            Error::invalid_field(
+                crate::call::server::shorten(&name),
+                "is no value that a parameter has",
+            )
         })?;
         values.push(name, value);
     }
@@ -254,7 +274,9 @@ impl Peer {
         })
         .await?;
         let hub = &self.site.hub;
-        let membership = hub.join(&handler.group(), since.as_ref(), line, joined.id).await;
+        let membership = hub
+            .join(&handler.group(), since.as_ref(), line, joined.id)
+            .await;
         match membership {
             Ok(membership) => *joined.membership() = Some(membership),
             Err(error) => {
@@ -274,9 +296,8 @@ impl Peer {
     ) -> Result<()> {
         let hub = &self.site.hub;
         let group = joined.group();
-        let group = group.ok_or_else(|| {
-            Error::bad_request("the socket has joined nothing under this `id`")
-        })?;
+        let group = group
+            .ok_or_else(|| Error::bad_request("the socket has joined nothing under this `id`"))?;
         if let Some(key) = key.filter(|_| again)
             && hub.has(&group, key).await?
         {
@@ -284,7 +305,9 @@ impl Peer {
             return Ok(());
         }
         let Joined { handler, cx, .. } = joined;
-        let received = self.within(joined.name, || handler.receive(cx, message)).await?;
+        let received = self
+            .within(joined.name, || handler.receive(cx, message))
+            .await?;
         if let Some(text) = received {
             hub.publish(&group, text, key).await?;
         }

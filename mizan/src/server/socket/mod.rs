@@ -103,7 +103,9 @@ impl Peer {
         let mut lanes = Lanes::default();
         // Each in a task of its own: what one holds is not held up by who does not read
         let mut steps = JoinSet::new();
-        let end = self.converse(&mut socket, &line, &mut lanes, &mut steps).await;
+        let end = self
+            .converse(&mut socket, &line, &mut lanes, &mut steps)
+            .await;
         // Dropped it would be cut off anywhere
         steps.detach_all();
         lanes.end(&self);
@@ -215,7 +217,7 @@ impl Peer {
             let error = Error::bad_request("a frame is one JSON object with an `op`");
             return Err(refused(None, error));
         };
-        let missing = |what: &str| Err(refused(frame.id, Error::bad_request(what)));
+        let missing = |what: &'static str| Err(refused(frame.id, Error::bad_request(what)));
         match &*frame.op {
             "ping" => Err(r#"{"op":"pong"}"#.into()),
             "call" => {
