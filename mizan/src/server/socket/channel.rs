@@ -25,7 +25,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use uuid::Uuid;
 
 /// How many channels a socket may have joined.
@@ -98,8 +98,7 @@ impl Lanes {
             params,
             since,
         } = join;
-        self.0
-            .retain(|_, lane| lane.joined.is_some() || !has_ended(&mut lane.last));
+        self.0.retain(|_, lane| lane.is_there());
         let known = self.0.get(&id);
         if known.is_some_and(|lane| lane.joined.is_some()) {
             return Err(Error::conflict(
@@ -212,7 +211,7 @@ impl Lanes {
                 let peer = Arc::clone(peer);
                 tokio::spawn(async move {
                     // What it had asked for is done before
-                    let _ = lane.last.await;
+                    ended(lane.last).await;
                     peer.leave(&joined).await;
                 });
             }
@@ -220,8 +219,13 @@ impl Lanes {
     }
 }
 
-fn has_ended(last: &mut oneshot::Receiver<()>) -> bool {
-    !matches!(last.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+impl Lane {
+    /// Whether something is under way, or was joined: not where that was refused.
+    fn is_there(&mut self) -> bool {
+        let is_busy = matches!(self.last.try_recv(), Err(TryRecvError::Empty));
+        let joined = self.joined.as_ref();
+        is_busy || joined.is_some_and(|joined| joined.membership().is_some())
+    }
 }
 
 /// Does something when what was asked before has ended.
@@ -232,14 +236,21 @@ fn in_turn(
 ) -> Step {
     async move {
         if let Some(before) = before {
-            // Dropped: it has ended
-            let _ = before.await;
+            ended(before).await;
         }
         let answer = step.await;
         drop(done);
         answer
     }
     .boxed()
+}
+
+/// Waits for the end of what was asked, which drops the other half.
+async fn ended(last: oneshot::Receiver<()>) {
+    // It may have been looked at before
+    if !last.is_terminated() {
+        let _ = last.await;
+    }
 }
 
 /// Reads parameters out of JSON.

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result, channel::Position, error::ErrorEnvelope, json::Entries};
 use axum::extract::ws::Utf8Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -20,13 +20,20 @@ pub(super) struct Frame<'a> {
     pub(super) channel: Option<Cow<'a, str>>,
     pub(super) params: Option<Entries>,
     pub(super) since: Option<Position>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     pub(super) message: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) key: Option<Cow<'a, str>>,
     /// Whether the message may have arrived before.
     #[serde(default)]
     pub(super) again: bool,
+}
+
+/// What is there, also where it is `null`: that is a message too.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<&'a RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// A frame under way to the browser, `{"op":"..","id":1`, without its end.
