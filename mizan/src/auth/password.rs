@@ -83,34 +83,28 @@ async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Duration,
-    };
+    use tokio::sync::mpsc;
 
     /// Those who hang up leave the work behind: their turn ends with it, not with them.
     #[tokio::test]
     async fn what_nobody_waits_for_any_more_keeps_its_turn() {
-        static NOW: AtomicUsize = AtomicUsize::new(0);
-        static MOST: AtomicUsize = AtomicUsize::new(0);
-        static ALL: AtomicUsize = AtomicUsize::new(0);
-        let work = || {
-            MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(10));
-            NOW.fetch_sub(1, Ordering::SeqCst);
-            ALL.fetch_add(1, Ordering::SeqCst);
-        };
-        for _ in 0..20 {
-            let attempt = tokio::spawn(in_turn(work));
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        let (begins, mut begun) = mpsc::unbounded_channel();
+        let mut ends = Vec::new();
+        for _ in 0..TURNS.available_permits() {
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let begins = begins.clone();
+            let attempt = tokio::spawn(in_turn(move || {
+                begins.send(()).unwrap();
+                // Until the other half is dropped
+                let _ = ended.recv();
+            }));
+            begun.recv().await.unwrap();
             attempt.abort();
+            assert!(attempt.await.unwrap_err().is_cancelled());
+            ends.push(end);
         }
-        in_turn(work).await.unwrap();
-        let processors = available_parallelism().map_or(2, usize::from);
-        assert!(MOST.load(Ordering::SeqCst) <= processors);
-        assert!(
-            ALL.load(Ordering::SeqCst) > 1,
-            "those that had begun went on"
-        );
+        assert_eq!(TURNS.available_permits(), 0, "what they began goes on");
+        drop(ends);
+        in_turn(|| ()).await.unwrap();
     }
 }

@@ -72,11 +72,7 @@ fn write_text(key: &mut String, text: &str) {
     key.push('"');
 }
 
-/// The digits of a URL (RFC 3986, section 2.1).
-#[cfg(not(feature = "ssr"))]
-pub(crate) const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
-
-/// Those of a Display String (RFC 9651, section 4.1.11).
+/// The digits of a Display String (RFC 9651, section 4.1.11).
 const LOWER_CASE: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes a byte as `%` and two digits. Formatting it would be half a kilobyte in every page.

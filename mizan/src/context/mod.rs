@@ -24,7 +24,7 @@ pub(crate) use server as side;
 
 pub(crate) use key::key_of;
 #[cfg(not(feature = "ssr"))]
-pub(crate) use key::{UPPER_CASE, push_escaped};
+pub(crate) use key::push_escaped;
 pub use {
     options::ContextOptions,
     param::{ContextParam, Value},

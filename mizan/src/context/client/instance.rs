@@ -8,7 +8,7 @@ use crate::{
     Code, Error, Result,
     browser::{self, Request, Response, Timer, Wake},
     call::wire::PREFIX,
-    context::{Context, ContextOptions, UPPER_CASE, Value, key_of, push_escaped},
+    context::{Context, ContextOptions, Value, key_of, push_escaped},
 };
 use futures::future::{AbortHandle, Abortable};
 use leptos::{
@@ -510,6 +510,9 @@ async fn pause(least: u32, attempt: u32) {
     let backoff = longest / 2 + (f64::from(longest / 2) * browser::jitter()) as u32;
     browser::sleep(least.min(LONGEST_WAIT).max(backoff)).await;
 }
+
+/// The digits of a URL (RFC 3986, section 2.1).
+const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Encodes all but what RFC 3986, section 2.3, calls unreserved.
 fn encoded(text: &str) -> String {
