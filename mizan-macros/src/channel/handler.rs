@@ -77,10 +77,12 @@ impl Handler {
             let name = syn::Ident::new(name, channel.span());
             quote! { type #name = (); }
         });
+        let has_presence = types.iter().any(|ty| ty.ident == "Presence");
         quote! {
             impl ::mizan::channel::Channel for #channel {
                 #(#types)*
                 #(#missing)*
+                const HAS_PRESENCE: bool = #has_presence;
             }
 
             ::mizan::server! {

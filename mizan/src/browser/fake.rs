@@ -142,7 +142,12 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         drop(RefCell::take(&self.0));
-        TIMERS.with_borrow_mut(|timers| timers.retain(|(_, run)| run.borrow().is_some()));
+        // Where the thread ends, they may be gone already
+        let _ = TIMERS.try_with(|timers| {
+            timers
+                .borrow_mut()
+                .retain(|(_, run)| run.borrow().is_some());
+        });
     }
 }
 

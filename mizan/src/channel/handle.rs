@@ -1,7 +1,7 @@
-use super::{Address, Channel, Position, side};
+use super::{Channel, Position, side};
 use crate::Error;
 use leptos::{
-    prelude::{Get, GetUntracked, Set, StoredValue, Update, WithValue},
+    prelude::{Get, GetUntracked, Set, StoredValue, Update, With, WithValue},
     reactive::signal::ArcRwSignal,
 };
 use serde_json::value::RawValue;
@@ -40,6 +40,7 @@ struct Signals<C: Channel> {
     status: ArcRwSignal<Status>,
     error: ArcRwSignal<Option<Error>>,
     gaps: ArcRwSignal<usize>,
+    present: ArcRwSignal<Vec<(String, C::Presence)>>,
 }
 
 impl<C: Channel> Clone for Signals<C> {
@@ -49,6 +50,7 @@ impl<C: Channel> Clone for Signals<C> {
             status: self.status.clone(),
             error: self.error.clone(),
             gaps: self.gaps.clone(),
+            present: self.present.clone(),
         }
     }
 }
@@ -62,6 +64,7 @@ impl<C: Channel> Handle<C> {
             status: ArcRwSignal::new(Status::Connecting),
             error: ArcRwSignal::new(None),
             gaps: ArcRwSignal::new(0),
+            present: ArcRwSignal::new(Vec::new()),
         };
         let sink = Box::new(signals.clone());
         let subscription = side::Subscription::new(move || address_of(&address()), sink);
@@ -82,7 +85,6 @@ impl<C: Channel> Handle<C> {
 
     /// The newest message.
     pub fn latest(&self) -> Option<C::ServerMessage> {
-        use leptos::prelude::With;
         self.signals()
             .messages
             .with(|messages| messages.last().cloned())
@@ -116,6 +118,15 @@ impl<C: Channel> Handle<C> {
         self.signals().gaps.get()
     }
 
+    /// Who is in the channel's group, on all nodes, in the order in which they came: what the
+    /// handler said of them by `cx.set_presence`, this page among them.
+    ///
+    /// Each page that has joined is one of them: who has two tabs open is there twice.
+    pub fn presence(&self) -> Vec<C::Presence> {
+        let present = self.signals().present;
+        present.with(|present| present.iter().map(|(_, meta)| meta.clone()).collect())
+    }
+
     /// Joins from a position on that came with what the page shows, so that nothing is lost
     /// between: what came after it are the first messages.
     #[must_use]
@@ -127,13 +138,15 @@ impl<C: Channel> Handle<C> {
 }
 
 /// The channel's name and parameters, as they are asked for.
-fn address_of<C: Address>(address: &C) -> side::Asked {
-    side::Asked::new(C::NAME, C::PARAMETERS.iter().copied().zip(address.values()))
+fn address_of<C: Channel>(address: &C) -> side::Asked {
+    let values = C::PARAMETERS.iter().copied().zip(address.values());
+    side::Asked::new(C::NAME, values, C::HAS_PRESENCE)
 }
 
 impl<C: Channel> side::Sink for Signals<C> {
     fn begin(&self) {
         self.messages.set(Vec::new());
+        self.present.set(Vec::new());
         self.error.set(None);
     }
 
@@ -163,6 +176,25 @@ impl<C: Channel> side::Sink for Signals<C> {
 
     fn gap(&self) {
         self.gaps.update(|gaps| *gaps += 1);
+    }
+
+    fn presence(&self, changes: side::Changes) {
+        self.present.update(|present| {
+            if changes.is_everybody {
+                present.clear();
+            }
+            present.retain(|(key, _)| !changes.left.contains(key));
+            for (key, meta) in changes.joined {
+                // One that can't be read is of another version of the application
+                let Ok(meta) = serde_json::from_str(meta.get()) else {
+                    continue;
+                };
+                match present.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, known)) => *known = meta,
+                    None => present.push((key, meta)),
+                }
+            }
+        });
     }
 }
 

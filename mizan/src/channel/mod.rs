@@ -65,5 +65,8 @@ pub trait Channel: Address {
     type ServerMessage: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
 
     /// What others see of somebody who is there.
-    type Presence: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
+    type Presence: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
+
+    /// Whether there is such a thing: whether browsers want to know who is there.
+    const HAS_PRESENCE: bool;
 }

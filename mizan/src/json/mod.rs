@@ -3,7 +3,7 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
 };
 use serde_json::{Error, value::RawValue};
 use std::fmt;
@@ -33,6 +33,14 @@ impl Entries {
     pub(crate) fn take_text(&mut self, name: &'static str) -> Result<String, Error> {
         let value = self.take(name).ok_or_else(|| Error::missing_field(name))?;
         serde_json::from_str(value.get())
+    }
+
+    /// Takes out a list; an empty one where there is none.
+    #[cfg_attr(feature = "ssr", allow(dead_code, reason = "the browser's"))]
+    pub(crate) fn take_list<T: DeserializeOwned>(&mut self, name: &str) -> Vec<T> {
+        let list = self.take(name);
+        let list = list.and_then(|list| serde_json::from_str(list.get()).ok());
+        list.unwrap_or_default()
     }
 }
 

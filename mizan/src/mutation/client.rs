@@ -128,8 +128,6 @@ fn apply(page: &Page, session: Session, parts: &mut Entries, since: u64) {
 }
 
 fn each<T>(parts: &mut Entries, name: &str, read: impl FnMut(&mut Entries) -> Option<T>) -> Vec<T> {
-    let list = parts.take(name);
-    let list = list.and_then(|list| serde_json::from_str::<Vec<Entries>>(list.get()).ok());
-    let mut list = list.unwrap_or_default();
+    let mut list = parts.take_list(name);
     list.iter_mut().filter_map(read).collect()
 }

@@ -166,6 +166,7 @@ impl Socket {
                     joined.message(offset, &message);
                 }
             }
+            "presence" => joined.presence(&mut frame),
             "sent" => {
                 if let Ok(key) = frame.take_text("key") {
                     joined.settled(&key);

@@ -3,6 +3,7 @@ use crate::{
     Error, browser,
     channel::{Position, Status},
     context::Value,
+    json::Entries,
 };
 use leptos::{
     prelude::{Effect, on_cleanup},
@@ -24,6 +25,15 @@ pub(crate) trait Sink {
     fn error(&self, error: Error);
     /// Messages were lost.
     fn gap(&self);
+    fn presence(&self, changes: Changes);
+}
+
+/// Who has come, or says something else of themselves, and who has left.
+pub(crate) struct Changes {
+    /// Whether nobody else is there.
+    pub(crate) is_everybody: bool,
+    pub(crate) joined: Vec<(String, Box<RawValue>)>,
+    pub(crate) left: Vec<String>,
 }
 
 /// A channel to join: its name and parameters.
@@ -32,12 +42,15 @@ pub(crate) struct Asked {
     channel: &'static str,
     /// JSON.
     params: String,
+    /// Whether it wants to know who is there.
+    presence: bool,
 }
 
 impl Asked {
     pub(crate) fn new(
         channel: &'static str,
         values: impl Iterator<Item = (&'static str, Value)>,
+        presence: bool,
     ) -> Self {
         let mut params = String::from("{");
         for (name, value) in values {
@@ -54,7 +67,11 @@ impl Asked {
             params.push_str(&serde_json::to_string(&value).unwrap_or_default());
         }
         params.push('}');
-        Self { channel, params }
+        Self {
+            channel,
+            params,
+            presence,
+        }
     }
 }
 
@@ -122,6 +139,7 @@ impl Inner {
                 status: Status::Connecting,
                 waiting: VecDeque::new(),
                 said: 0,
+                knows_who_is_there: false,
             }),
         });
         let id = Socket::current().join(Rc::clone(&joined));
@@ -149,6 +167,8 @@ struct Progress {
     /// What was said and not acknowledged, in order.
     waiting: VecDeque<Said>,
     said: u64,
+    /// Whether it was told since it has joined.
+    knows_who_is_there: bool,
 }
 
 struct Said {
@@ -169,12 +189,19 @@ impl Said {
 impl Joined {
     /// The frame that asks for it.
     pub(super) fn join(&self, id: u64) -> String {
-        let Asked { channel, params } = &self.asked;
+        let Asked {
+            channel,
+            params,
+            presence,
+        } = &self.asked;
         let mut frame =
             format!(r#"{{"op":"join","id":{id},"channel":"{channel}","params":{params}"#);
         if let Some(position) = &self.state.borrow().position {
             let since = serde_json::to_string(position).unwrap_or_default();
             frame.push_str(&format!(r#","since":{since}"#));
+        }
+        if *presence {
+            frame.push_str(r#","presence":true"#);
         }
         frame.push('}');
         frame
@@ -191,6 +218,7 @@ impl Joined {
                 known => *known = Some(position),
             }
             state.status = Status::Joined;
+            state.knows_who_is_there = false;
             let frames = state.waiting.iter_mut().map(|said| {
                 let frame = said.frame(id);
                 said.sent = true;
@@ -210,6 +238,19 @@ impl Joined {
             position.offset = offset;
         }
         self.sink.message(message);
+    }
+
+    /// Somebody has come or left.
+    pub(super) fn presence(&self, frame: &mut Entries) {
+        let is_first = !std::mem::replace(&mut self.state.borrow_mut().knows_who_is_there, true);
+        let joined = frame.take_list("joined").into_iter();
+        let joined = joined
+            .filter_map(|mut one: Entries| Some((one.take_text("key").ok()?, one.take("meta")?)));
+        self.sink.presence(Changes {
+            is_everybody: is_first,
+            joined: joined.collect(),
+            left: frame.take_list("left"),
+        });
     }
 
     /// Notes something to be said, and returns its frame where it can be sent now.

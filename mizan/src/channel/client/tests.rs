@@ -101,7 +101,9 @@ async fn a_channel_is_joined_over_one_socket_and_left_with_its_component() {
         assert_eq!(owner.with(|| chat.messages()), Vec::<String>::new());
         component.cleanup();
         settle().await;
-        assert_eq!(sent(&socket), [json!({ "op": "leave", "id": 2 }), json!({ "op": "leave", "id": 3 })]);
+        let mut left = sent(&socket);
+        left.sort_by_key(|frame| frame["id"].as_u64());
+        assert_eq!(left, [json!({ "op": "leave", "id": 2 }), json!({ "op": "leave", "id": 3 })]);
         assert!(!socket.is_closed());
         pass(Duration::from_secs(6));
         assert!(socket.is_closed(), "nobody uses it");
@@ -305,6 +307,46 @@ async fn a_page_joins_from_where_its_data_was_read() {
             1,
             "what the page shows may be old"
         );
+    })
+    .await;
+}
+
+#[mizan::channel]
+struct DeskChannel {
+    id: i64,
+}
+
+#[mizan::channel_handler]
+impl Channel for DeskChannel {
+    type Presence = String;
+
+    async fn authorize(&self, _: &ChannelContext) -> mizan::Result<bool> {
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+async fn who_is_there_is_known_anew_with_each_connection() {
+    page(async |owner: Owner| {
+        let desk = owner.with(|| use_desk_channel(5));
+        let socket = one().await;
+        socket.accept();
+        assert_eq!(sent(&socket)[0]["presence"], true);
+        let joined = json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 0, "recovered": true });
+        let present = |key: &str, meta: &str| json!({ "key": key, "meta": meta });
+        said(&socket, joined.clone());
+        said(&socket, json!({ "op": "presence", "id": 1, "joined": [present("1", "Ada"), present("2", "Bob")], "left": [] }));
+        assert_eq!(owner.with(|| desk.presence()), ["Ada", "Bob"]);
+        said(&socket, json!({ "op": "presence", "id": 1, "joined": [present("1", "Ada, typing"), present("3", "Cleo")], "left": ["2", "9"] }));
+        assert_eq!(owner.with(|| desk.presence()), ["Ada, typing", "Cleo"]);
+        socket.cut();
+        assert_eq!(owner.with(|| desk.presence().len()), 2, "as far as is known");
+        pass(Duration::from_secs(1));
+        let socket = one().await;
+        socket.accept();
+        said(&socket, joined);
+        said(&socket, json!({ "op": "presence", "id": 1, "joined": [present("4", "Ada")], "left": [] }));
+        assert_eq!(owner.with(|| desk.presence()), ["Ada"]);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-use super::Hub;
+use super::{Hub, presence::Meta};
 use crate::{
     Error, Result,
     channel::{Channel, Position},
@@ -7,10 +7,12 @@ use crate::{
 };
 use bytes::Bytes;
 use http::request::Parts;
+use serde_json::value::to_raw_value;
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
+use uuid::Uuid;
 
 /// What an application says of a channel; the body of `#[mizan::channel_handler] impl Channel`.
 ///
@@ -110,14 +112,31 @@ fn current_hub() -> Result<Arc<Hub>> {
     }
 }
 
+/// How long what a member says of itself may be, in bytes of JSON.
+const LONGEST_META: usize = 4096;
+
 /// Who has joined a channel, for its handler.
 #[derive(Clone, Debug)]
 pub struct ChannelContext {
-    pub(crate) request: Arc<Parts>,
-    pub(crate) member: Arc<str>,
+    request: Arc<Parts>,
+    standing: Arc<Standing>,
 }
 
 impl ChannelContext {
+    pub(crate) fn new(request: Arc<Parts>) -> Self {
+        Self {
+            request,
+            standing: Arc::new(Standing {
+                member: Uuid::now_v7().simple().to_string().into(),
+                stage: Mutex::new(Stage::Before(None)),
+            }),
+        }
+    }
+
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        &self.standing
+    }
+
     /// Returns the head of the request that opened the socket.
     ///
     /// What it says of the caller (`X-User`, `X-Forwarded-For`) is the caller's own word.
@@ -128,6 +147,120 @@ impl ChannelContext {
     /// Returns what tells this member of the group from all others, on every node, as long as it
     /// is there.
     pub fn member(&self) -> &str {
-        &self.member
+        &self.standing.member
+    }
+
+    /// Says what the others of the group see of this member: `presence()` of their handles lists
+    /// it, until it has left, on whatever node. Said again, it takes the place of what was said
+    /// before.
+    ///
+    /// Before the member has joined, in `authorize` or `on_connect`, it counts from then on.
+    /// Somebody who never says anything is not listed.
+    ///
+    /// # Errors
+    ///
+    /// VALIDATION_ERROR where it is longer than 4 KiB.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[mizan::channel]
+    /// pub struct ChatChannel {
+    ///     pub room: String,
+    /// }
+    ///
+    /// #[derive(Clone, PartialEq, Serialize, Deserialize)]
+    /// pub struct Person {
+    ///     pub name: String,
+    ///     pub is_typing: bool,
+    /// }
+    ///
+    /// #[mizan::channel_handler]
+    /// impl Channel for ChatChannel {
+    ///     type ClientMessage = bool;
+    ///     type Presence = Person;
+    ///
+    ///     async fn authorize(&self, _: &ChannelContext) -> mizan::Result<bool> {
+    ///         Ok(true)
+    ///     }
+    ///
+    ///     async fn on_connect(&self, cx: &ChannelContext) -> mizan::Result<()> {
+    ///         let name = "Ada".to_owned();
+    ///         cx.set_presence(self, &Person { name, is_typing: false })
+    ///     }
+    ///
+    ///     async fn receive(&self, cx: &ChannelContext, is_typing: bool) -> mizan::Result<Option<()>> {
+    ///         let name = "Ada".to_owned();
+    ///         cx.set_presence(self, &Person { name, is_typing })?;
+    ///         Ok(None)
+    ///     }
+    /// }
+    /// ```
+    pub fn set_presence<C: Channel>(&self, channel: &C, presence: &C::Presence) -> Result<()> {
+        let _ = channel;
+        let meta = to_raw_value(presence)?;
+        if meta.get().len() > LONGEST_META {
+            return Err(Error::validation(format!(
+                "what others see of somebody has at most {LONGEST_META} bytes"
+            )));
+        }
+        self.standing.say(meta.into());
+        Ok(())
+    }
+}
+
+/// How a member stands with its group.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    member: Arc<str>,
+    stage: Mutex<Stage>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It has yet to join, and this is what it says of itself.
+    Before(Option<Meta>),
+    There(Weak<Hub>, Arc<str>),
+    Gone,
+}
+
+impl Standing {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, meta: Meta) {
+        match &mut *self.stage() {
+            Stage::Before(said) => *said = Some(meta),
+            Stage::There(hub, group) => {
+                if let Some(hub) = hub.upgrade() {
+                    hub.show(group, &self.member, Some(meta));
+                }
+            }
+            Stage::Gone => {}
+        }
+    }
+
+    /// It is in the group now.
+    pub(super) fn arrive(&self, hub: &Arc<Hub>, group: &Arc<str>) {
+        let mut stage = self.stage();
+        if let Stage::Before(said) = &mut *stage {
+            if let Some(meta) = said.take() {
+                hub.show(group, &self.member, Some(meta));
+            }
+            *stage = Stage::There(Arc::downgrade(hub), Arc::clone(group));
+        }
+    }
+
+    /// It is not any more.
+    pub(super) fn depart(&self) {
+        let before = std::mem::replace(&mut *self.stage(), Stage::Gone);
+        if let Stage::There(hub, group) = before
+            && let Some(hub) = hub.upgrade()
+        {
+            hub.show(&group, &self.member, None);
+        }
     }
 }

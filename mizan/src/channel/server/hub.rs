@@ -5,7 +5,11 @@
 //! of the history, and holds back what comes meanwhile. What the history no longer has is told to
 //! the members: they get a new `joined`, which says that nothing was recovered.
 
-use super::line::Line;
+use super::{
+    handler::Standing,
+    line::Line,
+    presence::{GATHER, Meta, Presence},
+};
 use crate::{
     Result,
     channel::{
@@ -30,6 +34,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Hub {
     layer: Box<dyn Layer>,
     groups: Mutex<HashMap<Arc<str>, Group>>,
+    presence: Arc<Presence>,
+}
+
+/// Somebody who joins a group.
+#[derive(Clone, Copy)]
+pub(crate) struct Joining<'a> {
+    pub(crate) line: &'a Arc<Line>,
+    /// What the socket calls the channel.
+    pub(crate) id: u64,
+    /// Up to where they know its messages.
+    pub(crate) since: Option<&'a Position>,
+    /// Whether they want to know who is there.
+    pub(crate) watches: bool,
+    pub(crate) standing: &'a Arc<Standing>,
 }
 
 #[derive(Debug)]
@@ -61,8 +79,9 @@ impl At {
 #[derive(Debug)]
 struct Member {
     line: Arc<Line>,
-    /// What the socket calls the channel.
     id: u64,
+    /// Whether it is told who is there.
+    watches: bool,
     state: State,
 }
 
@@ -79,6 +98,7 @@ impl Hub {
         let hub = Arc::new(Self {
             layer,
             groups: Mutex::default(),
+            presence: Arc::new(Presence::new()),
         });
         let listener = Arc::downgrade(&hub);
         hub.layer.listen(Arc::new(move |event| {
@@ -121,7 +141,7 @@ impl Hub {
         Ok(self.layer.past(group, None).await?.position)
     }
 
-    /// Joins a group: from now on its messages go to `line`, after what came since `since`.
+    /// Joins a group: from now on its messages go to the line, after what came since then.
     ///
     /// # Errors
     ///
@@ -129,11 +149,19 @@ impl Hub {
     pub(crate) async fn join(
         self: &Arc<Self>,
         group: &str,
-        since: Option<&Position>,
-        line: &Arc<Line>,
-        id: u64,
+        joining: Joining<'_>,
     ) -> Result<Membership> {
-        let (membership, subscribed) = self.enter(group, line, id);
+        let Joining {
+            line,
+            id,
+            since,
+            watches,
+            standing,
+        } = joining;
+        if watches {
+            self.attend();
+        }
+        let (membership, subscribed) = self.enter(group, joining);
         {
             let mut subscribed = subscribed.lock().await;
             if !*subscribed {
@@ -144,8 +172,12 @@ impl Hub {
             }
         }
         let past = self.layer.past(group, since).await?;
+        standing.arrive(self, &membership.group);
         if let Some(group) = self.groups().get_mut(&membership.group) {
             group.admit(line, id, past);
+            if watches {
+                line.push(present(id, &self.presence.members(&membership.group)));
+            }
         }
         Ok(membership)
     }
@@ -153,8 +185,7 @@ impl Hub {
     fn enter(
         self: &Arc<Self>,
         name: &str,
-        line: &Arc<Line>,
-        id: u64,
+        joining: Joining<'_>,
     ) -> (Membership, Arc<tokio::sync::Mutex<bool>>) {
         let mut groups = self.groups();
         let name: Arc<str> = match groups.get_key_value(name) {
@@ -163,17 +194,60 @@ impl Hub {
         };
         let group = groups.entry(Arc::clone(&name)).or_insert_with(Group::new);
         group.members.push(Member {
-            line: Arc::clone(line),
-            id,
+            line: Arc::clone(joining.line),
+            id: joining.id,
+            watches: joining.watches,
             state: State::Joining(Vec::new()),
         });
         let membership = Membership {
             hub: Arc::downgrade(self),
             group: name,
-            line: Arc::clone(line),
-            id,
+            line: Arc::clone(joining.line),
+            id: joining.id,
+            standing: Arc::clone(joining.standing),
         };
         (membership, Arc::clone(&group.subscribed))
+    }
+
+    /// Notes what a member says of itself, or that it has left.
+    pub(super) fn show(self: &Arc<Self>, group: &Arc<str>, member: &Arc<str>, meta: Option<Meta>) {
+        if meta.is_some() {
+            self.attend();
+        }
+        self.presence.set(group, member, meta);
+    }
+
+    /// Has to do with presence from now on.
+    fn attend(self: &Arc<Self>) {
+        if !self.presence.begin() {
+            return;
+        }
+        let (hub, presence) = (Arc::downgrade(self), Arc::clone(&self.presence));
+        tokio::spawn(async move {
+            let mut last_beat = None;
+            while let Some(hub) = hub.upgrade() {
+                hub.tell_those_who_watch();
+                presence.tell(&*hub.layer, &mut last_beat).await;
+                drop(hub);
+                presence.changed().await;
+                tokio::time::sleep(GATHER).await;
+            }
+        });
+    }
+
+    fn tell_those_who_watch(&self) {
+        for (name, changes) in self.presence.take_unseen() {
+            let mut groups = self.groups();
+            let Some(group) = groups.get_mut(&name) else {
+                continue;
+            };
+            let changes: Vec<_> = changes.into_iter().collect();
+            let mut frames = Frames::new(|id| presence(id, &changes));
+            let watching = |member: &&Member| member.watches && member.has_joined();
+            for member in group.members.iter().filter(watching) {
+                member.line.push(frames.of(member.id));
+            }
+        }
     }
 
     fn leave(self: &Arc<Self>, name: &Arc<str>, line: &Arc<Line>, id: u64) {
@@ -241,7 +315,18 @@ impl Hub {
                     }
                 }
             }
-            Event::Signal(_) => {}
+            Event::Signal(text) => {
+                let answers = self.presence.hear(&text);
+                if !answers.is_empty() {
+                    let hub = Arc::clone(self);
+                    tokio::spawn(async move {
+                        for answer in answers {
+                            // It is asked for again where it does not arrive
+                            let _ = hub.layer.signal(answer).await;
+                        }
+                    });
+                }
+            }
         }
     }
 
@@ -339,7 +424,7 @@ impl Group {
             epoch: Arc::clone(epoch),
             offset: message.offset,
         };
-        let mut frames = Frames::new(&message);
+        let mut frames = Frames::new(|id| frame(id, &message));
         for member in &mut self.members {
             member.take(epoch, &message, &mut frames);
         }
@@ -364,7 +449,7 @@ impl Group {
         let state = std::mem::replace(&mut member.state, State::Joined(at.clone()));
         if let State::Joining(meanwhile) = state {
             for (epoch, message) in meanwhile {
-                member.take(&epoch, &message, &mut Frames::new(&message));
+                member.take(&epoch, &message, &mut Frames::new(|id| frame(id, &message)));
             }
         }
     }
@@ -389,7 +474,16 @@ impl Member {
         self.id == id && Arc::ptr_eq(&self.line, line)
     }
 
-    fn take(&mut self, epoch: &Arc<str>, message: &Message, frames: &mut Frames) {
+    fn has_joined(&self) -> bool {
+        matches!(self.state, State::Joined(_))
+    }
+
+    fn take<F: Fn(u64) -> Utf8Bytes>(
+        &mut self,
+        epoch: &Arc<str>,
+        message: &Message,
+        frames: &mut Frames<F>,
+    ) {
         match &mut self.state {
             State::Joining(meanwhile) => meanwhile.push((Arc::clone(epoch), message.clone())),
             State::Joined(at) => {
@@ -407,17 +501,17 @@ impl Member {
     }
 }
 
-/// A message as frames: encoded once for each name that sockets have for the channel, which is one
+/// Something as frames: encoded once for each name that sockets have for the channel, which is one
 /// where they show the same page.
-struct Frames<'a> {
-    message: &'a Message,
+struct Frames<F> {
+    encode: F,
     encoded: Vec<(u64, Utf8Bytes)>,
 }
 
-impl<'a> Frames<'a> {
-    fn new(message: &'a Message) -> Self {
+impl<F: Fn(u64) -> Utf8Bytes> Frames<F> {
+    fn new(encode: F) -> Self {
         Self {
-            message,
+            encode,
             encoded: Vec::new(),
         }
     }
@@ -428,7 +522,7 @@ impl<'a> Frames<'a> {
         if let Some((_, frame)) = self.encoded.iter().find(|(known, _)| *known == id) {
             return frame.clone();
         }
-        let frame = frame(id, self.message);
+        let frame = (self.encode)(id);
         if self.encoded.len() < MOST {
             self.encoded.push((id, frame.clone()));
         }
@@ -465,6 +559,43 @@ fn joined(id: u64, position: &Position, recovered: bool) -> Utf8Bytes {
     serde_json::to_string(&joined).unwrap_or_default().into()
 }
 
+/// Everybody who is there.
+fn present(id: u64, members: &[(Arc<str>, Meta)]) -> Utf8Bytes {
+    let members = members.iter();
+    let members: Vec<_> = members
+        .map(|(member, meta)| (Arc::clone(member), Some(Arc::clone(meta))))
+        .collect();
+    presence(id, &members)
+}
+
+/// Who has come, or says something else of themselves, and who has left.
+fn presence(id: u64, changes: &[(Arc<str>, Option<Meta>)]) -> Utf8Bytes {
+    #[derive(Serialize)]
+    struct Presence<'a> {
+        op: &'static str,
+        id: u64,
+        joined: Vec<Present<'a>>,
+        left: Vec<&'a str>,
+    }
+    #[derive(Serialize)]
+    struct Present<'a> {
+        key: &'a str,
+        meta: &'a Meta,
+    }
+    let joined = changes.iter().filter_map(|(key, meta)| {
+        let meta = meta.as_ref()?;
+        Some(Present { key, meta })
+    });
+    let left = changes.iter().filter(|(_, meta)| meta.is_none());
+    let presence = Presence {
+        op: "presence",
+        id,
+        joined: joined.collect(),
+        left: left.map(|(key, _)| &**key).collect(),
+    };
+    serde_json::to_string(&presence).unwrap_or_default().into()
+}
+
 /// That a socket has joined a group; dropped, it leaves.
 #[derive(Debug)]
 pub(crate) struct Membership {
@@ -472,6 +603,7 @@ pub(crate) struct Membership {
     group: Arc<str>,
     line: Arc<Line>,
     id: u64,
+    standing: Arc<Standing>,
 }
 
 impl Membership {
@@ -482,6 +614,7 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        self.standing.depart();
         if let Some(hub) = self.hub.upgrade() {
             hub.leave(&self.group, &self.line, self.id);
         }

@@ -6,6 +6,7 @@
 //! | `registration` | channels as the whole program has them |
 //! | `handler` | what an application says of a channel |
 //! | `hub` | the groups that this node's sockets have joined |
+//! | `presence` | who is in which group, on all nodes |
 //! | `line` | what is on its way to one socket |
 //! | `render` | channels in a page that is being rendered |
 
@@ -13,6 +14,7 @@ mod config;
 mod handler;
 mod hub;
 mod line;
+mod presence;
 mod registration;
 pub(crate) mod render;
 
@@ -21,7 +23,7 @@ pub(crate) use handler::runs;
 pub use handler::{ChannelContext, ChannelHandler, position, push};
 pub use registration::{ChannelRegistration, ServerAddress};
 pub(crate) use {
-    hub::{Hub, Membership},
+    hub::{Hub, Joining, Membership},
     line::{End, Line},
     registration::Handler,
 };

@@ -14,13 +14,25 @@ pub(crate) trait Sink {
     fn status(&self, status: Status);
     fn error(&self, error: Error);
     fn gap(&self);
+    fn presence(&self, changes: Changes);
+}
+
+/// Who has come and left.
+pub(crate) struct Changes {
+    pub(crate) is_everybody: bool,
+    pub(crate) joined: Vec<(String, Box<RawValue>)>,
+    pub(crate) left: Vec<String>,
 }
 
 /// A channel that the browser will ask for.
 pub(crate) struct Asked;
 
 impl Asked {
-    pub(crate) fn new(_: &'static str, _: impl Iterator<Item = (&'static str, Value)>) -> Self {
+    pub(crate) fn new(
+        _: &'static str,
+        _: impl Iterator<Item = (&'static str, Value)>,
+        _: bool,
+    ) -> Self {
         Self
     }
 }

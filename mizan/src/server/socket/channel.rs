@@ -11,7 +11,7 @@ use crate::{
     call::server::log,
     channel::{
         ChannelContext, Position,
-        server::{Handler, Line, Membership},
+        server::{Handler, Joining, Line, Membership},
         wire::LONGEST_KEY,
     },
     context::{Value, server::Values},
@@ -26,7 +26,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
-use uuid::Uuid;
 
 /// How many channels a socket may have joined.
 const MOST_CHANNELS: usize = 100;
@@ -75,6 +74,8 @@ pub(super) struct Join {
     pub(super) channel: String,
     pub(super) params: Entries,
     pub(super) since: Option<Position>,
+    /// Whether the browser wants to know who is there.
+    pub(super) presence: bool,
 }
 
 /// What a `send` asks for.
@@ -97,6 +98,7 @@ impl Lanes {
             channel,
             params,
             since,
+            presence,
         } = join;
         self.0.retain(|_, lane| lane.is_there());
         let known = self.0.get(&id);
@@ -117,10 +119,7 @@ impl Lanes {
             id,
             name: registered.name,
             handler,
-            cx: ChannelContext {
-                request: Arc::clone(&peer.parts),
-                member: Uuid::new_v4().simple().to_string().into(),
-            },
+            cx: ChannelContext::new(Arc::clone(&peer.parts)),
             membership: Mutex::new(None),
         });
         let (done, last) = oneshot::channel();
@@ -133,7 +132,7 @@ impl Lanes {
         );
         let (peer, line) = (Arc::clone(peer), Arc::clone(line));
         Ok(in_turn(before.map(|lane| lane.last), done, async move {
-            let result = peer.join(&joined, since, &line).await;
+            let result = peer.join(&joined, since, presence, &line).await;
             result
                 .err()
                 .map(|error| frame::error(Some(id), None, &error))
@@ -274,6 +273,7 @@ impl Peer {
         &self,
         joined: &Arc<Joined>,
         since: Option<Position>,
+        watches: bool,
         line: &Arc<Line>,
     ) -> Result<()> {
         let Joined { handler, cx, .. } = &**joined;
@@ -285,10 +285,14 @@ impl Peer {
         })
         .await?;
         let hub = &self.site.hub;
-        let membership = hub
-            .join(&handler.group(), since.as_ref(), line, joined.id)
-            .await;
-        match membership {
+        let joining = Joining {
+            line,
+            id: joined.id,
+            since: since.as_ref(),
+            watches,
+            standing: cx.standing(),
+        };
+        match hub.join(&handler.group(), joining).await {
             Ok(membership) => *joined.membership() = Some(membership),
             Err(error) => {
                 self.disconnected(joined).await;

@@ -20,6 +20,8 @@ pub(super) struct Frame<'a> {
     pub(super) channel: Option<Cow<'a, str>>,
     pub(super) params: Option<Entries>,
     pub(super) since: Option<Position>,
+    #[serde(default)]
+    pub(super) presence: bool,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) message: Option<&'a RawValue>,
     #[serde(borrow)]

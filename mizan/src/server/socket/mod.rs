@@ -239,6 +239,7 @@ impl Peer {
                     channel: channel.into_owned(),
                     params: frame.params.unwrap_or_default(),
                     since: frame.since,
+                    presence: frame.presence,
                 };
                 let step = lanes.join(self, line, join);
                 step.map_err(|error| refused(Some(id), error))
