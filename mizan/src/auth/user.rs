@@ -122,9 +122,9 @@ impl Principal {
         self.0.public()
     }
 
-    /// What access tokens are bound to: roles, permissions and `session_auth_hash`.
-    #[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "tokens need it"))]
-    pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
+    /// What access tokens and sockets are bound to: the id, roles, permissions and
+    /// `session_auth_hash`.
+    pub(crate) fn fingerprint(&self) -> Result<Vec<u8>> {
         self.0.fingerprint()
     }
 

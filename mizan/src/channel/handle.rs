@@ -1,13 +1,13 @@
-use super::{Channel, Position, side};
+use super::{
+    Channel, Position, side,
+    sink::{Changes, Sink},
+};
 use crate::Error;
 use leptos::{
     prelude::{Get, GetUntracked, Set, StoredValue, Update, With, WithValue},
     reactive::signal::ArcRwSignal,
 };
 use serde_json::value::RawValue;
-
-/// How many messages a handle keeps: a page that stays open for days must not grow.
-const MOST_KEPT: usize = 1000;
 
 /// How a channel is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +143,7 @@ fn address_of<C: Channel>(address: &C) -> side::Asked {
     side::Asked::new(C::NAME, values, C::HAS_PRESENCE)
 }
 
-impl<C: Channel> side::Sink for Signals<C> {
+impl<C: Channel> Sink for Signals<C> {
     fn begin(&self) {
         self.messages.set(Vec::new());
         self.present.set(Vec::new());
@@ -151,6 +151,8 @@ impl<C: Channel> side::Sink for Signals<C> {
     }
 
     fn message(&self, text: &RawValue) {
+        /// How many messages are kept: a page that stays open for days must not grow.
+        const MOST_KEPT: usize = 1000;
         match serde_json::from_str(text.get()) {
             Ok(message) => self.messages.update(|messages| {
                 if messages.len() >= MOST_KEPT {
@@ -178,7 +180,7 @@ impl<C: Channel> side::Sink for Signals<C> {
         self.gaps.update(|gaps| *gaps += 1);
     }
 
-    fn presence(&self, changes: side::Changes) {
+    fn presence(&self, changes: Changes) {
         self.present.update(|present| {
             if changes.is_everybody {
                 present.clear();

@@ -12,6 +12,7 @@
 //! | `wire` | what both halves know |
 
 mod handle;
+mod sink;
 pub(crate) mod wire;
 
 #[cfg(not(feature = "ssr"))]
@@ -24,6 +25,7 @@ pub(crate) mod server;
 pub use handle::{Handle, Status};
 #[cfg(feature = "ssr")]
 pub use server::{ChannelContext, ChannelHandler, Channels, ConnectError};
+pub(crate) use sink::Sink;
 pub use wire::Position;
 
 #[cfg(not(feature = "ssr"))]

@@ -109,6 +109,10 @@ pub(crate) struct Site {
     pub(crate) cross_site: CrossSite,
     pub(crate) channels: HashMap<&'static str, &'static ChannelRegistration>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) seats: socket::Seats,
+    pub(crate) sockets_per_user: usize,
+    pub(crate) frames_per_second: u32,
+    pub(crate) identity_recheck: Duration,
 }
 
 impl Mizan {
@@ -131,6 +135,10 @@ impl Mizan {
                 cross_site: CrossSite::default(),
                 channels: HashMap::new(),
                 hub: Hub::new(Channels::memory().into_layer()),
+                seats: socket::Seats::default(),
+                sockets_per_user: 64,
+                frames_per_second: 500,
+                identity_recheck: Duration::from_secs(4),
             },
             rate: None,
             trusted_origins: Vec::new(),
@@ -170,6 +178,32 @@ impl Mizan {
     /// nodes; the memory of this process by default.
     pub fn channels(mut self, channels: Channels) -> Self {
         self.site.hub = Hub::new(channels.into_layer());
+        self
+    }
+
+    /// Sets how many sockets one user may have on this node: each page that has joined something
+    /// has one. 64 by default; further ones are answered 429.
+    ///
+    /// Visitors who have not signed in are not counted: those behind one proxy look the same.
+    pub fn sockets_per_user(mut self, most: usize) -> Self {
+        self.site.sockets_per_user = most;
+        self
+    }
+
+    /// Sets how many frames of one socket are read in a second; 500 by default, and at least one.
+    /// Further ones wait for the next second.
+    pub fn frames_per_second(mut self, most: u32) -> Self {
+        self.site.frames_per_second = most.max(1);
+        self
+    }
+
+    /// Sets how often it is looked whether somebody who has joined channels is still signed in, and
+    /// may still what they might; every 4 seconds by default.
+    ///
+    /// Each look costs what a guarded call does: it reads the session, and asks the backend for
+    /// the user. Sites with very many sockets may want it less often.
+    pub fn identity_recheck(mut self, period: Duration) -> Self {
+        self.site.identity_recheck = period.max(Duration::from_millis(100));
         self
     }
 

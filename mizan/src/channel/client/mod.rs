@@ -12,4 +12,4 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use subscription::{Asked, Changes, Sink, Subscription};
+pub(crate) use subscription::{Asked, Subscription};

@@ -1,7 +1,10 @@
 use super::socket::Socket;
 use crate::{
     Error, browser,
-    channel::{Position, Status},
+    channel::{
+        Position, Status,
+        sink::{Changes, Sink},
+    },
     context::Value,
     json::Entries,
 };
@@ -15,26 +18,6 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 /// How many messages wait for a connection.
 const MOST_WAITING: usize = 100;
-
-/// What a component sees of a channel.
-pub(crate) trait Sink {
-    /// Another channel was joined: nothing was said in it yet.
-    fn begin(&self);
-    fn message(&self, text: &RawValue);
-    fn status(&self, status: Status);
-    fn error(&self, error: Error);
-    /// Messages were lost.
-    fn gap(&self);
-    fn presence(&self, changes: Changes);
-}
-
-/// Who has come, or says something else of themselves, and who has left.
-pub(crate) struct Changes {
-    /// Whether nobody else is there.
-    pub(crate) is_everybody: bool,
-    pub(crate) joined: Vec<(String, Box<RawValue>)>,
-    pub(crate) left: Vec<String>,
-}
 
 /// A channel to join: its name and parameters.
 #[derive(Clone, PartialEq)]

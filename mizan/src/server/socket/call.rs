@@ -1,6 +1,6 @@
 //! `{"op":"call","id":7,"fn":"echo","args":{..}}`
 
-use super::{Peer, frame};
+use super::{frame, peer::Peer};
 use crate::{
     Error, Result,
     call::server::{Encoding, Registration},
