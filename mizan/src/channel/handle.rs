@@ -191,9 +191,10 @@ impl<C: Channel> Sink for Signals<C> {
                 let Ok(meta) = serde_json::from_str(meta.get()) else {
                     continue;
                 };
-                match present.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, known)) => *known = meta,
-                    None => present.push((key, meta)),
+                // Keys are in the order in which their members came
+                match present.binary_search_by(|(known, _)| known.cmp(&key)) {
+                    Ok(index) => present[index].1 = meta,
+                    Err(index) => present.insert(index, (key, meta)),
                 }
             }
         });

@@ -42,8 +42,11 @@ pub(super) enum Done {
     /// Nothing is to be said, or it is on the line already.
     Silence,
     Answer(Utf8Bytes),
-    /// Somebody else is there now, or they may something else.
-    SomebodyElse,
+    /// It was looked who is there.
+    Looked {
+        /// Whether it is somebody else, or they may something else.
+        is_changed: bool,
+    },
 }
 
 impl From<Option<Utf8Bytes>> for Done {
@@ -144,8 +147,11 @@ impl Conversation {
                     match done {
                         Ok(Done::Answer(answer)) => self.send(Message::Text(answer)).await,
                         Ok(Done::Silence) => true,
-                        Ok(Done::SomebodyElse) => {
-                            self.ask_again();
+                        Ok(Done::Looked { is_changed }) => {
+                            self.is_looking = false;
+                            if is_changed {
+                                self.ask_again();
+                            }
                             true
                         }
                         // A panic was caught where it happened, and nobody aborts them
@@ -222,10 +228,8 @@ impl Conversation {
         self.is_looking = true;
         let peer = Arc::clone(&self.peer);
         self.steps.spawn(async move {
-            if peer.has_changed().await {
-                Done::SomebodyElse
-            } else {
-                Done::Silence
+            Done::Looked {
+                is_changed: peer.has_changed().await,
             }
         });
     }
