@@ -40,7 +40,7 @@ use crate::{
     call::{server::Registration, wire::PREFIX},
     channel::{
         self, Channels,
-        server::{ChannelRegistration, Hub},
+        server::{ChannelRegistration, Hub, Live},
     },
     context::server::Contexts,
     limit::Limits,
@@ -109,6 +109,7 @@ pub(crate) struct Site {
     pub(crate) cross_site: CrossSite,
     pub(crate) channels: HashMap<&'static str, &'static ChannelRegistration>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) live: Live,
     pub(crate) seats: socket::Seats,
     pub(crate) sockets_per_user: usize,
     pub(crate) frames_per_second: u32,
@@ -118,6 +119,7 @@ pub(crate) struct Site {
 impl Mizan {
     /// Starts from the options that `leptos::config::get_configuration` read, with every default.
     pub fn new(options: LeptosOptions) -> Self {
+        let hub = Hub::new(Channels::memory().into_layer());
         Self {
             site: Site {
                 options,
@@ -134,7 +136,8 @@ impl Mizan {
                 proxies: Proxies::default(),
                 cross_site: CrossSite::default(),
                 channels: HashMap::new(),
-                hub: Hub::new(Channels::memory().into_layer()),
+                live: Live::new(&hub, std::iter::empty()),
+                hub,
                 seats: socket::Seats::default(),
                 sockets_per_user: 64,
                 frames_per_second: 500,
@@ -336,6 +339,7 @@ impl Mizan {
         RegistryError::unless_empty(mistakes)?;
         self.site.contexts = Contexts::new(registry.contexts, registry.members);
         channel::server::runs(&self.site.hub);
+        self.site.live = Live::new(&self.site.hub, self.site.contexts.live());
         let site = Arc::new(self.site);
         let mut router = Router::new();
         for function in registry.functions {

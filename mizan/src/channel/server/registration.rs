@@ -54,7 +54,7 @@ pub(crate) trait Handler: Send + Sync {
 
 impl<C: ChannelHandler> Handler for C {
     fn group(&self) -> String {
-        ChannelHandler::group(self)
+        super::handler::group(self)
     }
 
     fn authorize<'a>(&'a self, cx: &'a ChannelContext) -> BoxFuture<'a, Result<bool>> {

@@ -8,7 +8,7 @@ use crate::{
     server::{
         body::Expected,
         call::{Received, Work},
-        flush,
+        flush::Flush,
     },
 };
 use axum::{body::Body, extract::ws::Utf8Bytes};
@@ -26,7 +26,7 @@ impl Peer {
     ) -> Utf8Bytes {
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
         let result = self.run(&work, function, arguments).await;
-        let consequences = std::mem::take(&mut *work.scope.consequences());
+        let flush = Flush::publish(&work.scope).await;
         let mut text = frame::begin("result", Some(id));
         let before = text.len();
         let written = match &result {
@@ -38,7 +38,7 @@ impl Peer {
             }
             Err(error) => frame::write_error(&mut text, error),
         };
-        let written = written.and_then(|()| flush::write(&mut text, &consequences, &Vec::new()));
+        let written = written.and_then(|()| flush.write(&mut text));
         if let Err(error) = written {
             text.truncate(before);
             // An error of ours can be written

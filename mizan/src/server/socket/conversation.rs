@@ -3,18 +3,19 @@
 use super::{
     channel::{Join, Lanes, Said},
     frame::{self, Frame},
+    mount::Mounts,
     peer::Peer,
 };
 use crate::{
     Error,
     channel::server::{End, Line},
-    server::serve::Stopping,
+    server::{flush::instance_of, serve::Stopping},
 };
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, future::BoxFuture};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, iter, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
@@ -66,6 +67,7 @@ struct Conversation {
     socket: WebSocket,
     line: Arc<Line>,
     lanes: Lanes,
+    mounts: Mounts,
     /// Each in a task of its own: what one holds is not held up by who does not read.
     steps: JoinSet<Done>,
     pace: Pace,
@@ -78,6 +80,7 @@ impl Peer {
         let mut conversation = Conversation {
             line: Arc::new(Line::default()),
             lanes: Lanes::default(),
+            mounts: Mounts::default(),
             steps: JoinSet::new(),
             pace: Pace::new(self.site.frames_per_second),
             is_looking: false,
@@ -222,7 +225,7 @@ impl Conversation {
 
     /// Looks after who is there, where they have joined something.
     fn look(&mut self) {
-        if self.lanes.are_empty() {
+        if self.lanes.are_empty() && self.mounts.are_empty() {
             return;
         }
         self.is_looking = true;
@@ -237,6 +240,10 @@ impl Conversation {
     /// Asks again whether they may what they do.
     fn ask_again(&mut self) {
         for step in self.lanes.ask_again(&self.peer, &self.line) {
+            self.steps.spawn(step);
+        }
+        if !self.mounts.are_empty() {
+            let step = self.mounts.ask_again(&self.peer, &self.line);
             self.steps.spawn(step);
         }
     }
@@ -317,6 +324,18 @@ impl Conversation {
                 let key = said.key.clone();
                 let step = self.lanes.send(peer, said);
                 step.map_err(|error| frame::error(Some(id), key.as_deref(), &error))
+            }
+            "mount" => {
+                let Some(keys) = frame.contexts else {
+                    return missing("a mount has `contexts`, a list of keys");
+                };
+                let versions = frame.versions.into_iter().chain(iter::repeat(None));
+                let wanted = keys.iter().zip(versions);
+                // What does not exist can't go stale
+                let wanted = wanted
+                    .filter_map(|(key, version)| Some((instance_of(key, &peer.site)?, version)));
+                let step = self.mounts.mount(peer, line, wanted.collect());
+                step.map_err(|error| refused(None, error))
             }
             "leave" => {
                 let Some(id) = frame.id else {

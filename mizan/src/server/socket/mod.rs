@@ -15,12 +15,14 @@
 //! | `conversation` | frames as they come and go, for as long as both sides want |
 //! | `call` | calls |
 //! | `channel` | what is joined over the socket |
+//! | `mount` | the instances of live contexts that the page shows |
 //! | `frame` | frames in JSON |
 
 mod call;
 mod channel;
 mod conversation;
 mod frame;
+mod mount;
 mod peer;
 
 pub(crate) use peer::Seats;

@@ -4,7 +4,8 @@ use super::super::{
 };
 use crate::{
     Error, Result,
-    auth::{bearer, principal},
+    auth::{Principal, bearer, principal, who},
+    context::server::{Instance, run_all},
     request::{Scope, Way},
 };
 use http::request::Parts;
@@ -12,7 +13,6 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use xxhash_rust::xxh3::xxh3_128;
 
 /// The other end of a socket.
 pub(super) struct Peer {
@@ -57,6 +57,33 @@ impl Peer {
         self.who().is_some()
     }
 
+    /// Whether the other end may read an instance: whether its members answer without UNAUTHORIZED
+    /// and FORBIDDEN.
+    pub(super) async fn may_read(&self, instance: &Instance) -> bool {
+        let (who, key) = (*self.who(), instance.key());
+        let live = &self.site.live;
+        if let Some(verdict) = live.verdict(who, &key) {
+            return verdict;
+        }
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Bundle));
+        let read = async {
+            bearer::present(&work.scope, &self.parts.headers).await?;
+            work.provide((*self.parts).clone());
+            let entry = self.site.contexts.get(instance.context);
+            let members = entry.map(|entry| &*entry.members).unwrap_or_default();
+            let timeout = self.site.request_timeout;
+            let outcomes = in_owner(&work.owner, || run_all(members, instance, timeout));
+            Ok(outcomes.await.may_be_read())
+        };
+        match bounded(&self.site, "socket", read).await {
+            Ok(may_read) => {
+                live.judge(who, key, may_read);
+                may_read
+            }
+            Err(_) => false,
+        }
+    }
+
     /// Looks whether the other end is still who it was, and may what it might. Returns whether
     /// that has changed.
     pub(super) async fn has_changed(&self) -> bool {
@@ -80,10 +107,9 @@ impl Peer {
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Watch));
         bearer::present(&work.scope, &self.parts.headers).await?;
         work.provide((*self.parts).clone());
-        let Some(principal) = in_owner(&work.owner, principal).await? else {
-            return Ok(None);
-        };
-        Ok(Some((xxh3_128(&principal.fingerprint()?), principal.id()?)))
+        let principal = in_owner(&work.owner, principal).await?;
+        let id = principal.as_ref().map(Principal::id).transpose()?;
+        Ok(who(principal)?.zip(id))
     }
 }
 
