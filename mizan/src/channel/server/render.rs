@@ -5,6 +5,7 @@ use crate::{
     channel::{Position, Status},
     context::Value,
 };
+use leptos::prelude::Signal;
 use serde_json::value::RawValue;
 
 /// What a component sees of a channel; nothing of it changes here.
@@ -13,6 +14,7 @@ pub(crate) trait Sink {
     fn message(&self, text: &RawValue);
     fn status(&self, status: Status);
     fn error(&self, error: Error);
+    fn waiting(&self, messages: usize);
     fn gap(&self);
     fn presence(&self, changes: Changes);
 }
@@ -51,5 +53,5 @@ impl Subscription {
     pub(crate) fn send(&self, _: String) {}
 
     #[expect(clippy::unused_self, reason = "the browser's has a position")]
-    pub(crate) fn since(&self, _: Position) {}
+    pub(crate) fn since(&self, _: Signal<Option<Position>>) {}
 }
