@@ -6,6 +6,7 @@ use crate::{
         about::About,
         account::{SignInPage, SignUpPage},
         board::Board,
+        chat::Chat,
         home::Home,
         staff::Staff,
     },
@@ -54,6 +55,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Home ssr=SsrMode::InOrder/>
                     <Route path=path!("/board/:member") view=Board ssr=SsrMode::InOrder/>
+                    <Route path=path!("/chat/:room?") view=Chat ssr=SsrMode::InOrder/>
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::InOrder/>
                     <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::InOrder/>
                     <Route path=path!("/staff") view=Staff ssr=SsrMode::InOrder/>
@@ -84,6 +86,7 @@ fn Header() -> impl IntoView {
             </A>
             <nav aria-label="Pages">
                 <A href="/">"Notes"</A>
+                <A href="/chat">"Chat"</A>
                 <A href="/about">"About"</A>
             </nav>
             <div class="visitor">

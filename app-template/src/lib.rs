@@ -5,12 +5,14 @@
 //! | `app.rs` | the document, the routes and the pages' frame |
 //! | `pages/` | one file for each page |
 //! | `accounts.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
+//! | `chat.rs` | the channel: what people say to one another |
 //! | `users.rs`, `db.rs` | accounts and the database, on the server only |
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |
 
 pub mod accounts;
 pub mod app;
+pub mod chat;
 pub mod notes;
 pub mod pages;
 

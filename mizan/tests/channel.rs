@@ -79,8 +79,9 @@ impl Channel for ChatChannel {
         mizan::state::<Log>().add(&format!("disconnect {}", self.room));
     }
 
-    async fn receive(&self, _: &ChannelContext, post: Post) -> mizan::Result<Option<Line>> {
+    async fn receive(&self, cx: &ChannelContext, mut post: Post) -> mizan::Result<Option<Line>> {
         match post.text.as_str() {
+            "key" => post.text = format!("key {:?}", cx.key()),
             "fail" => return Err(mizan::Error::conflict("not now")),
             "panic" => panic!("a secret panic text"),
             "quiet" => return Ok(None),
@@ -363,6 +364,14 @@ async fn what_is_sent_is_taken_in_order_and_a_key_counts_once() {
         assert_eq!(heard(&mut socket).await, text);
     }
     let send = json!({ "op": "send", "id": 1, "message": { "text": "once" }, "key": "k1" });
+    post(&mut socket, 1, "key").await;
+    assert_eq!(heard(&mut socket).await, "key None");
+    socket
+        .send(json!({ "op": "send", "id": 1, "message": { "text": "key" }, "key": "k0" }))
+        .await;
+    let mut answers = [socket.receive().await, socket.receive().await];
+    answers.sort_by_key(|answer| answer["op"].to_string());
+    assert_eq!(answers[0]["message"]["text"], r#"key Some("k0")"#);
     socket.send(send.clone()).await;
     let mut answers = [socket.receive().await, socket.receive().await];
     answers.sort_by_key(|answer| answer["op"].to_string());

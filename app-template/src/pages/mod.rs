@@ -3,6 +3,7 @@
 pub mod about;
 pub mod account;
 pub mod board;
+pub mod chat;
 pub mod home;
 pub mod staff;
 

@@ -4,7 +4,9 @@ use super::{
 };
 use crate::Error;
 use leptos::{
-    prelude::{Get, GetUntracked, Set, StoredValue, Update, With, WithValue},
+    prelude::{
+        Get, GetUntracked, IntoReactiveValue, Set, Signal, StoredValue, Update, With, WithValue,
+    },
     reactive::signal::ArcRwSignal,
 };
 use serde_json::value::RawValue;
@@ -39,6 +41,7 @@ struct Signals<C: Channel> {
     messages: ArcRwSignal<Vec<C::ServerMessage>>,
     status: ArcRwSignal<Status>,
     error: ArcRwSignal<Option<Error>>,
+    waiting: ArcRwSignal<usize>,
     gaps: ArcRwSignal<usize>,
     present: ArcRwSignal<Vec<(String, C::Presence)>>,
 }
@@ -49,6 +52,7 @@ impl<C: Channel> Clone for Signals<C> {
             messages: self.messages.clone(),
             status: self.status.clone(),
             error: self.error.clone(),
+            waiting: self.waiting.clone(),
             gaps: self.gaps.clone(),
             present: self.present.clone(),
         }
@@ -63,6 +67,7 @@ impl<C: Channel> Handle<C> {
             messages: ArcRwSignal::new(Vec::new()),
             status: ArcRwSignal::new(Status::Connecting),
             error: ArcRwSignal::new(None),
+            waiting: ArcRwSignal::new(0),
             gaps: ArcRwSignal::new(0),
             present: ArcRwSignal::new(Vec::new()),
         };
@@ -96,6 +101,10 @@ impl<C: Channel> Handle<C> {
     /// which it was said. At most a hundred wait; one more is refused, and so is what the server
     /// does not take: [`error`](Self::error) says so.
     pub fn send(&self, message: &C::ClientMessage) {
+        let shown = self.signals().error;
+        if shown.get_untracked().is_some() {
+            shown.set(None);
+        }
         match serde_json::to_string(message) {
             Ok(text) => self.0.with_value(|state| state.subscription.send(text)),
             Err(error) => self.signals().error.set(Some(Error::internal(error))),
@@ -107,9 +116,15 @@ impl<C: Channel> Handle<C> {
         self.signals().status.get()
     }
 
-    /// Why the message was refused that was refused last.
+    /// Why the message was refused that was refused last, until the next one is sent.
     pub fn error(&self) -> Option<Error> {
         self.signals().error.get()
+    }
+
+    /// How many messages the server has yet to take: those that wait for the connection, and those
+    /// that are on their way.
+    pub fn waiting(&self) -> usize {
+        self.signals().waiting.get()
     }
 
     /// How often messages were lost: the connection was gone for longer than the server remembers.
@@ -129,8 +144,61 @@ impl<C: Channel> Handle<C> {
 
     /// Joins from a position on that came with what the page shows, so that nothing is lost
     /// between: what came after it are the first messages.
+    ///
+    /// The position is a value, or a closure that may have none yet: the channel is joined when
+    /// it has. It is asked again when the channel's parameters change. Where the messages after it
+    /// are no longer known, [`gaps`](Self::gaps) grows.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use leptos::prelude::*;
+    /// use mizan::channel::Position;
+    /// # use serde::{Deserialize, Serialize};
+    ///
+    /// #[mizan::channel]
+    /// pub struct ChatChannel {
+    ///     pub room: String,
+    /// }
+    /// # #[mizan::channel_handler]
+    /// # impl Channel for ChatChannel {
+    /// #     type ServerMessage = String;
+    /// #     async fn authorize(&self, _: &mizan::channel::ChannelContext) -> mizan::Result<bool> {
+    /// #         Ok(true)
+    /// #     }
+    /// # }
+    ///
+    /// #[mizan::context]
+    /// pub struct RoomContext {
+    ///     pub room: String,
+    /// }
+    ///
+    /// #[derive(Clone, Serialize, Deserialize)]
+    /// pub struct Conversation {
+    ///     position: Position,
+    ///     lines: Vec<String>,
+    /// }
+    ///
+    /// #[mizan::client(context = RoomContext)]
+    /// pub async fn latest_messages(room: String) -> mizan::Result<Conversation> {
+    ///     // Before the lines are read: what is said meanwhile comes over the channel
+    ///     let position = ChatChannel { room }.position().await?;
+    ///     Ok(Conversation { position, lines: Vec::new() })
+    /// }
+    ///
+    /// #[component]
+    /// fn Room(#[prop(into)] room: Signal<String>) -> impl IntoView {
+    ///     let conversation = use_latest_messages();
+    ///     let chat = use_chat_channel(room)
+    ///         .since(move || Some(conversation.get()?.ok()?.position));
+    ///     // ..
+    /// #   let _ = chat;
+    /// }
+    /// # let _ = Room;
+    /// ```
     #[must_use]
-    pub fn since(self, position: Position) -> Self {
+    pub fn since<M>(self, position: impl IntoReactiveValue<Signal<Option<Position>>, M>) -> Self {
+        let position = position.into_reactive_value();
         self.0
             .with_value(|state| state.subscription.since(position));
         self
@@ -148,6 +216,7 @@ impl<C: Channel> Sink for Signals<C> {
         self.messages.set(Vec::new());
         self.present.set(Vec::new());
         self.error.set(None);
+        self.waiting.set(0);
     }
 
     fn message(&self, text: &RawValue) {
@@ -174,6 +243,10 @@ impl<C: Channel> Sink for Signals<C> {
 
     fn error(&self, error: Error) {
         self.error.set(Some(error));
+    }
+
+    fn waiting(&self, messages: usize) {
+        self.waiting.set(messages);
     }
 
     fn gap(&self) {

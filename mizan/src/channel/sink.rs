@@ -14,6 +14,8 @@ pub(crate) trait Sink {
     fn message(&self, text: &RawValue);
     fn status(&self, status: Status);
     fn error(&self, error: Error);
+    /// How many messages the server has yet to take.
+    fn waiting(&self, messages: usize);
     /// Messages were lost.
     fn gap(&self);
     fn presence(&self, changes: Changes);

@@ -9,12 +9,16 @@ use crate::{
     json::Entries,
 };
 use leptos::{
-    prelude::{Effect, on_cleanup},
+    prelude::{Effect, Get, Signal, on_cleanup},
     reactive::owner::Owner,
 };
 use send_wrapper::SendWrapper;
 use serde_json::value::RawValue;
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
 
 /// How many messages wait for a connection.
 const MOST_WAITING: usize = 100;
@@ -63,8 +67,16 @@ pub(crate) struct Subscription(SendWrapper<Rc<Inner>>);
 
 struct Inner {
     sink: Rc<dyn Sink>,
-    now: RefCell<Option<(u64, Rc<Joined>)>>,
-    since: RefCell<Option<Position>>,
+    now: RefCell<Option<Rc<Now>>>,
+    /// From where to join; `None` where that is now.
+    since: Cell<Option<Signal<Option<Position>>>>,
+}
+
+/// The channel that is asked for now.
+struct Now {
+    joined: Rc<Joined>,
+    /// What the socket calls it, once it is known from where to join it.
+    id: Cell<Option<u64>>,
 }
 
 impl Subscription {
@@ -75,64 +87,90 @@ impl Subscription {
         let inner = Rc::new(Inner {
             sink: Rc::from(sink as Box<dyn Sink>),
             now: RefCell::default(),
-            since: RefCell::default(),
+            since: Cell::default(),
         });
         let joining = SendWrapper::new(Rc::clone(&inner));
         // After the component has said since when, and in the browser alone
         Effect::new(move |before: Option<Asked>| {
             let asked = asked();
             if before.as_ref() != Some(&asked) {
-                joining.join(asked.clone(), before.is_some());
+                joining.begin(asked.clone(), before.is_some());
             }
+            joining.join();
             asked
         });
         let leaving = SendWrapper::new(Rc::clone(&inner));
         if Owner::current().is_some() {
-            on_cleanup(move || leaving.leave());
+            on_cleanup(move || {
+                leaving.leave();
+            });
         }
         Self(SendWrapper::new(inner))
     }
 
     pub(crate) fn send(&self, message: String) {
-        let now = self.0.now.borrow();
+        let now = self.0.now.borrow().clone();
         // The effect that joins has run by the time that anybody can say something
-        let Some((id, joined)) = &*now else { return };
-        if let Some(frame) = joined.say(*id, message) {
+        let Some(now) = now else { return };
+        if let Some(frame) = now.joined.say(now.id.get(), message) {
             Socket::current().send(&frame);
         }
     }
 
-    pub(crate) fn since(&self, position: Position) {
-        *self.0.since.borrow_mut() = Some(position);
+    pub(crate) fn since(&self, position: Signal<Option<Position>>) {
+        self.0.since.set(Some(position));
     }
 }
 
 impl Inner {
-    fn join(&self, asked: Asked, again: bool) {
-        self.leave();
+    /// Another channel is asked for.
+    fn begin(&self, asked: Asked, again: bool) {
+        let unsent = self.leave();
         if again {
             self.sink.begin();
             self.sink.status(Status::Connecting);
+        }
+        if unsent > 0 {
+            self.sink.error(Error::network(format!(
+                "the connection was gone: {unsent} of the messages before may be lost"
+            )));
         }
         let joined = Rc::new(Joined {
             asked,
             sink: Rc::clone(&self.sink),
             state: RefCell::new(Progress {
-                position: self.since.take(),
+                position: None,
                 status: Status::Connecting,
                 waiting: VecDeque::new(),
                 said: 0,
                 knows_who_is_there: false,
             }),
         });
-        let id = Socket::current().join(Rc::clone(&joined));
-        *self.now.borrow_mut() = Some((id, joined));
+        let id = Cell::new(None);
+        *self.now.borrow_mut() = Some(Rc::new(Now { joined, id }));
     }
 
-    fn leave(&self) {
-        if let Some((id, _)) = self.now.take() {
+    /// Joins it, as soon as it is known from where.
+    fn join(&self) {
+        let now = self.now.borrow().clone();
+        let Some(now) = now.filter(|now| now.id.get().is_none()) else {
+            return;
+        };
+        if let Some(since) = self.since.get() {
+            let Some(position) = since.get() else { return };
+            now.joined.state.borrow_mut().position = Some(position);
+        }
+        let id = Socket::current().join(Rc::clone(&now.joined));
+        now.id.set(Some(id));
+    }
+
+    /// Returns how many messages are left behind.
+    fn leave(&self) -> usize {
+        let Some(now) = self.now.take() else { return 0 };
+        if let Some(id) = now.id.get() {
             Socket::current().leave(id);
         }
+        now.joined.unsent()
     }
 }
 
@@ -237,7 +275,7 @@ impl Joined {
     }
 
     /// Notes something to be said, and returns its frame where it can be sent now.
-    fn say(&self, id: u64, message: String) -> Option<String> {
+    fn say(&self, id: Option<u64>, message: String) -> Option<String> {
         let mut state = self.state.borrow_mut();
         if state.waiting.len() >= MOST_WAITING {
             drop(state);
@@ -252,18 +290,34 @@ impl Joined {
             message,
             sent: false,
         };
-        let frame = is_joined.then(|| said.frame(id));
+        let frame = id.filter(|_| is_joined).map(|id| said.frame(id));
         said.sent = is_joined;
         state.waiting.push_back(said);
+        let waiting = state.waiting.len();
+        drop(state);
+        self.sink.waiting(waiting);
         frame
+    }
+
+    /// How many messages there was no connection for. Those that were sent over this one arrive
+    /// before it is said that the channel is left.
+    fn unsent(&self) -> usize {
+        let state = self.state.borrow();
+        if state.status == Status::Joined {
+            0
+        } else {
+            state.waiting.len()
+        }
     }
 
     /// A message has arrived.
     pub(super) fn settled(&self, key: &str) {
-        self.state
-            .borrow_mut()
-            .waiting
-            .retain(|said| said.key != key);
+        let waiting = {
+            let waiting = &mut self.state.borrow_mut().waiting;
+            waiting.retain(|said| said.key != key);
+            waiting.len()
+        };
+        self.sink.waiting(waiting);
     }
 
     /// A message was refused, or the channel where there is no key.

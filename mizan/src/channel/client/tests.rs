@@ -311,6 +311,83 @@ async fn a_page_joins_from_where_its_data_was_read() {
     .await;
 }
 
+#[tokio::test]
+async fn a_page_joins_when_it_knows_from_where() {
+    page(async |owner: Owner| {
+        let room = owner.with(|| RwSignal::new("a".to_owned()));
+        let known = owner.with(|| RwSignal::new(None::<Position>));
+        let at = |offset| Position {
+            epoch: "e".to_owned(),
+            offset,
+        };
+        let chat = owner.with(|| use_chat_channel(room).since(move || known.get()));
+        settle().await;
+        assert!(opened().is_empty(), "there is nothing to join yet");
+        owner.with(|| chat.send(&post("early")));
+        assert_eq!(owner.with(|| chat.waiting()), 1);
+        known.set(Some(at(3)));
+        let socket = one().await;
+        socket.accept();
+        assert_eq!(sent(&socket)[0]["since"]["offset"], 3);
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 3, "recovered": true }),
+        );
+        let early = sent(&socket);
+        assert_eq!(early[0]["message"]["text"], "early");
+        said(
+            &socket,
+            json!({ "op": "sent", "id": 1, "key": early[0]["key"] }),
+        );
+        assert_eq!(owner.with(|| chat.waiting()), 0);
+        // It was read again: the channel goes on from where it is
+        known.set(Some(at(5)));
+        settle().await;
+        assert_eq!(sent(&socket), Vec::<Value>::new());
+        // Another room, of which nothing is known yet
+        known.set(None);
+        room.set("b".to_owned());
+        settle().await;
+        assert_eq!(sent(&socket), [json!({ "op": "leave", "id": 1 })]);
+        assert_eq!(owner.with(|| chat.status()), Status::Connecting);
+        known.set(Some(at(7)));
+        settle().await;
+        let join = &sent(&socket)[0];
+        assert_eq!(
+            (&join["id"], &join["since"]["offset"]),
+            (&json!(2), &json!(7))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_left_behind_unsent_is_told() {
+    page(async |owner: Owner| {
+        let room = owner.with(|| RwSignal::new("a".to_owned()));
+        let chat = owner.with(|| use_chat_channel(room));
+        let socket = one().await;
+        socket.accept();
+        said(
+            &socket,
+            json!({ "op": "joined", "id": 1, "epoch": "e", "offset": 0, "recovered": false }),
+        );
+        owner.with(|| chat.send(&post("on its way")));
+        room.set("b".to_owned());
+        settle().await;
+        assert_eq!(owner.with(|| (chat.error(), chat.waiting())), (None, 0));
+        socket.cut();
+        owner.with(|| chat.send(&post("unsent")));
+        assert_eq!(owner.with(|| chat.waiting()), 1);
+        room.set("c".to_owned());
+        settle().await;
+        assert_eq!(owner.with(|| chat.error()).unwrap().code(), Code::Network);
+        owner.with(|| chat.send(&post("another")));
+        assert_eq!(owner.with(|| chat.error()), None, "until the next one");
+    })
+    .await;
+}
+
 #[mizan::channel]
 struct DeskChannel {
     id: i64,

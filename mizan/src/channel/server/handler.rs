@@ -125,6 +125,7 @@ const LONGEST_META: usize = 4096;
 pub struct ChannelContext {
     request: Arc<Parts>,
     standing: Arc<Standing>,
+    key: Option<Arc<str>>,
 }
 
 impl ChannelContext {
@@ -135,6 +136,16 @@ impl ChannelContext {
                 member: Uuid::now_v7().simple().to_string().into(),
                 stage: Mutex::new(Stage::Before(None)),
             }),
+            key: None,
+        }
+    }
+
+    /// The same member's, with a message that it has sent.
+    pub(crate) fn receiving(&self, key: Option<&str>) -> Self {
+        let key = key.map(Into::into);
+        Self {
+            key,
+            ..self.clone()
         }
     }
 
@@ -153,6 +164,19 @@ impl ChannelContext {
     /// is there.
     pub fn member(&self) -> &str {
         &self.standing.member
+    }
+
+    /// Returns what tells the message that is being received from all others of its sender; `None`
+    /// outside of `receive`, or where the sender gave it none.
+    ///
+    /// A browser that has lost its connection sends again what was not acknowledged, with the same
+    /// key. Mizan leaves out what is in the group's history already. A handler that keeps messages
+    /// elsewhere can do so too, with a unique key in its table: a server that ended between the
+    /// two, or lost its history, then still keeps each once.
+    ///
+    /// It is the sender's own word: another sender's message may have the same.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// Says what the others of the group see of this member: `presence()` of their handles lists

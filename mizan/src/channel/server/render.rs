@@ -4,6 +4,7 @@ use crate::{
     channel::{Position, Sink},
     context::Value,
 };
+use leptos::prelude::Signal;
 
 /// A channel that the browser will ask for.
 pub(crate) struct Asked;
@@ -32,5 +33,5 @@ impl Subscription {
     pub(crate) fn send(&self, _: String) {}
 
     #[expect(clippy::unused_self, reason = "the browser's has a position")]
-    pub(crate) fn since(&self, _: Position) {}
+    pub(crate) fn since(&self, _: Signal<Option<Position>>) {}
 }

@@ -358,8 +358,9 @@ impl Peer {
             return Ok(());
         }
         let Joined { handler, cx, .. } = joined;
+        let cx = cx.receiving(key);
         let received = self
-            .within(joined.name, || handler.receive(cx, message))
+            .within(joined.name, || handler.receive(&cx, message))
             .await?;
         if let Some(text) = received {
             hub.publish(&group, text, key).await?;
