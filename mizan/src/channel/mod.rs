@@ -25,7 +25,6 @@ pub(crate) mod server;
 pub use handle::{Handle, Status};
 #[cfg(feature = "ssr")]
 pub use server::{ChannelContext, ChannelHandler, Channels, ConnectError};
-pub(crate) use sink::Sink;
 pub use wire::Position;
 
 #[cfg(not(feature = "ssr"))]

@@ -1,7 +1,7 @@
 //! A channel in a page that is being rendered: nothing is joined.
 
 use crate::{
-    channel::{Position, Sink},
+    channel::{Position, sink::Sink},
     context::Value,
 };
 use leptos::prelude::Signal;

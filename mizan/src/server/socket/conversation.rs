@@ -1,6 +1,7 @@
 //! Frames as they come and go.
 
 use super::{
+    call::Asked,
     channel::{Join, Lanes, Said},
     frame::{self, Frame},
     mount::Mounts,
@@ -14,6 +15,7 @@ use crate::{
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, future::BoxFuture};
+use http::HeaderValue;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, iter, sync::Arc, time::Duration};
 use tokio::{
@@ -291,10 +293,19 @@ impl Conversation {
                 let (Some(id), Some(name)) = (frame.id, &frame.function) else {
                     return missing("a call has an `id`, a number, and a `fn`");
                 };
-                let function = peer.site.functions.get(&**name).copied();
                 let arguments = frame.args.map_or("{}", RawValue::get);
-                let arguments = Bytes::copy_from_slice(arguments.as_bytes());
-                let call = Arc::clone(peer).call(id, function, arguments);
+                let header = |text: &Option<Cow<'_, str>>| {
+                    let text = text.as_deref()?;
+                    HeaderValue::from_str(text).ok()
+                };
+                let asked = Asked {
+                    id,
+                    function: peer.site.functions.get(&**name).copied(),
+                    arguments: Bytes::copy_from_slice(arguments.as_bytes()),
+                    build: header(&frame.build),
+                    mounted: header(&frame.mounted),
+                };
+                let call = Arc::clone(peer).call(asked);
                 Ok(call.map(Done::Answer).boxed())
             }
             "join" => {

@@ -16,6 +16,11 @@ pub(super) struct Frame<'a> {
     pub(super) function: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) args: Option<&'a RawValue>,
+    /// What a call over HTTP says in `Mizan-Build` and `Mizan-Mounted`.
+    #[serde(borrow)]
+    pub(super) build: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) mounted: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) channel: Option<Cow<'a, str>>,
     pub(super) params: Option<Entries>,
