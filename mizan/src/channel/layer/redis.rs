@@ -32,6 +32,9 @@ use uuid::Uuid;
 /// How long a command may take.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// How many messages may wait to be told. Beyond that some are lost, and every group is looked at.
+const MOST_UNHEARD: usize = 4096;
+
 /// Under which channel nodes talk to all nodes.
 const SIGNALS: &str = "mizan:signals";
 
@@ -113,7 +116,10 @@ impl Redis {
         let mut builder = Builder::from_config(Config::from_url(url)?);
         builder
             .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
-            .with_performance_config(|config| config.default_command_timeout = LONGEST_WAIT)
+            .with_performance_config(|config| {
+                config.default_command_timeout = LONGEST_WAIT;
+                config.broadcast_channel_capacity = MOST_UNHEARD;
+            })
             .set_policy(ReconnectPolicy::new_exponential(0, 100, 5000, 2));
         let client = builder.build()?;
         let subscriber = builder.build_subscriber_client()?;

@@ -207,16 +207,22 @@ impl Nats {
                 self.connected().await;
                 let failure = match operation().await {
                     Ok(done) => return Ok(done),
-                    Err(Failure::Gone) => match self.store.make().await {
-                        Ok(()) => None,
-                        Err(failure) => Some(failure),
-                    },
-                    Err(failure) => Some(failure),
+                    Err(failure) => failure,
                 };
-                match failure {
-                    None => self.node.lose(),
-                    Some(Failure::Gone | Failure::Conflict) => {}
-                    Some(failure) => return Err(unavailable(failure)),
+                let failure = match failure {
+                    Failure::Gone => match self.store.make().await {
+                        Ok(was_made) => {
+                            if was_made {
+                                self.node.lose();
+                            }
+                            Failure::Gone
+                        }
+                        Err(failure) => failure,
+                    },
+                    failure => failure,
+                };
+                if let Failure::Other(error) = failure {
+                    return Err(unavailable(error));
                 }
                 sleep(up_to(wait)).await;
                 wait = (wait * 2).min(LONGEST_WAIT);

@@ -161,8 +161,9 @@ impl Store {
     }
 
     /// Makes the stream if it is not there, and changes it if it is another one than is wanted.
-    /// What this says nothing about, as where it is stored and how often, stays as it is.
-    pub(super) async fn make(&self) -> Result<(), Failure> {
+    /// What this says nothing about, as where it is stored and how often, stays as it is. Returns
+    /// whether it was not there.
+    pub(super) async fn make(&self) -> Result<bool, Failure> {
         let found = match self.context.get_stream(&self.wanted.name).await {
             Ok(stream) => stream.cached_info().config.clone(),
             Err(error) => match error.into() {
@@ -174,7 +175,7 @@ impl Store {
                         ..self.wanted.clone()
                     };
                     self.context.create_stream(made).await?;
-                    return Ok(());
+                    return Ok(true);
                 }
                 failure => return Err(failure),
             },
@@ -194,7 +195,7 @@ impl Store {
         if wanted != found {
             self.context.update_stream(wanted).await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The last message of a group.
