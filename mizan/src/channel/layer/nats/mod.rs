@@ -60,7 +60,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -123,6 +123,36 @@ struct End {
     /// Who adds a message holds it: to try at once would only mean to fail.
     turn: tokio::sync::Mutex<()>,
     last: Mutex<Option<Last>>,
+    /// What was read of the history last, while others wait to read it.
+    history: tokio::sync::Mutex<Option<History>>,
+    /// How many read it, or wait.
+    readers: AtomicUsize,
+}
+
+/// The messages of a group, and when they were asked for.
+struct History {
+    asked: Instant,
+    entries: Arc<[Entry]>,
+}
+
+/// One of those who read a history; the last one that goes throws it away.
+struct Reader(Arc<End>);
+
+impl Reader {
+    fn new(end: Arc<End>) -> Self {
+        end.readers.fetch_add(1, Ordering::Relaxed);
+        Self(end)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.0.readers.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Ok(mut history) = self.0.history.try_lock()
+        {
+            *history = None;
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -329,14 +359,13 @@ impl Nats {
         let asked = Instant::now();
         let subject = self.names.group(group);
         let was_empty = since.is_some_and(|since| since.epoch.starts_with('@'));
-        let entries = match self.store.last(&subject).await? {
-            None => Vec::new(),
+        let retained = match self.store.last(&subject).await? {
+            None => None,
             Some(last) if was_empty || since.is_some_and(|since| comes_after(&last, since)) => {
-                self.store.all(&subject, false).await?
+                retained(&self.history(group, &subject).await?)
             }
-            Some(last) => vec![last],
+            Some(last) => retained(&[last]),
         };
-        let retained = retained(entries);
         let is_empty = retained.is_none();
         let forgotten = match was_empty {
             // After the rest, so that it is not of a time when more was there
@@ -357,6 +386,28 @@ impl Nats {
             past.position = log::empty(clock.earliest(asked));
         }
         Ok(past)
+    }
+
+    /// The messages of a group, in order. Who asks while others do waits, and gets what one of them
+    /// has asked for afterwards: a thousand browsers that come back to a group read it twice.
+    async fn history(
+        &self,
+        group: &str,
+        subject: &str,
+    ) -> std::result::Result<Arc<[Entry]>, Failure> {
+        let waiting = Instant::now();
+        let reader = Reader::new(self.node.end(group));
+        let mut known = reader.0.history.lock().await;
+        if let Some(history) = known.as_ref().filter(|history| history.asked > waiting) {
+            return Ok(Arc::clone(&history.entries));
+        }
+        let asked = Instant::now();
+        let entries: Arc<[Entry]> = self.store.all(subject, false).await?.into();
+        *known = Some(History {
+            asked,
+            entries: Arc::clone(&entries),
+        });
+        Ok(entries)
     }
 
     fn told(&self) -> MutexGuard<'_, HashMap<Arc<str>, Task>> {
@@ -479,20 +530,23 @@ fn comes_after(last: &Entry, since: &Position) -> bool {
 }
 
 /// The history, of the messages that there are.
-fn retained(mut entries: Vec<Entry>) -> Option<Retained> {
+fn retained(entries: &[Entry]) -> Option<Retained> {
     let Position { epoch, offset } = entries.last()?.position.clone();
-    entries.retain(|entry| entry.position.epoch == epoch);
+    let of_epoch = || {
+        let entries = entries.iter();
+        entries.filter(|entry| entry.position.epoch == epoch)
+    };
     // Where the first one is gone, so is the beginning: then nobody asks when it was
-    let began = entries.first()?.at;
-    let messages = entries.into_iter().map(|entry| Message {
+    let began = of_epoch().next()?.at;
+    let messages = of_epoch().map(|entry| Message {
         offset: entry.position.offset,
-        text: entry.text,
+        text: entry.text.clone(),
     });
     Some(Retained {
-        epoch,
+        messages: messages.collect(),
         began,
         last: offset,
-        messages: messages.collect(),
+        epoch,
     })
 }
 
