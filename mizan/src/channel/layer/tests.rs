@@ -147,8 +147,8 @@ impl Node {
     /// Waits until what was told is enough.
     pub(super) async fn wait(&self, is_enough: impl FnMut(&Told) -> bool) {
         let mut told = self.told.clone();
-        let waited = timeout(DEADLINE, told.wait_for(is_enough)).await;
-        assert!(waited.is_ok(), "it was not told");
+        let waited = timeout(DEADLINE, told.wait_for(is_enough)).await.is_ok();
+        assert!(waited, "it was not told");
     }
 
     /// Waits until so many messages of a group were told, and returns them.

@@ -10,12 +10,15 @@ use async_nats::{
     jetstream::{
         self, Context, ContextBuilder, ErrorCode,
         consumer::{AckPolicy, pull},
-        context::{CreateStreamError, CreateStreamErrorKind},
-        context::{GetStreamError, GetStreamErrorKind, PublishError, PublishErrorKind},
-        context::{RequestError, RequestErrorKind},
+        context::{
+            CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind,
+            PublishError, PublishErrorKind, RequestError, RequestErrorKind,
+        },
         message::StreamMessage,
-        stream::{Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, RawMessageError},
-        stream::{RawMessageErrorKind, Republish, StorageType, Stream},
+        stream::{
+            Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, RawMessageError,
+            RawMessageErrorKind, Republish, StorageType, Stream,
+        },
     },
 };
 use bytes::Bytes;
@@ -164,20 +167,13 @@ impl Store {
     /// What this says nothing about, as where it is stored and how often, stays as it is. Returns
     /// whether it was not there.
     pub(super) async fn make(&self) -> Result<bool, Failure> {
-        let found = match self.context.get_stream(&self.wanted.name).await {
-            Ok(stream) => stream.cached_info().config.clone(),
-            Err(error) => match error.into() {
-                Failure::Gone => {
-                    let made = Config {
-                        storage: StorageType::Memory,
-                        num_replicas: 1,
-                        max_bytes: -1,
-                        ..self.wanted.clone()
-                    };
-                    self.context.create_stream(made).await?;
-                    return Ok(true);
-                }
-                failure => return Err(failure),
+        let found = match self.find().await? {
+            Some(found) => found,
+            None => match self.create().await {
+                Ok(()) => return Ok(true),
+                // Another node was first, and wants other limits
+                Err(Failure::Conflict) => self.find().await?.ok_or(Failure::Conflict)?,
+                Err(failure) => return Err(failure),
             },
         };
         let wanted = Config {
@@ -196,6 +192,28 @@ impl Store {
             self.context.update_stream(wanted).await?;
         }
         Ok(false)
+    }
+
+    /// What the stream is like; `None` where there is none.
+    async fn find(&self) -> Result<Option<Config>, Failure> {
+        match self.context.get_stream(&self.wanted.name).await {
+            Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+            Err(error) => match error.into() {
+                Failure::Gone => Ok(None),
+                failure => Err(failure),
+            },
+        }
+    }
+
+    async fn create(&self) -> Result<(), Failure> {
+        let config = Config {
+            storage: StorageType::Memory,
+            num_replicas: 1,
+            max_bytes: -1,
+            ..self.wanted.clone()
+        };
+        self.context.create_stream(config).await?;
+        Ok(())
     }
 
     /// The last message of a group.
@@ -218,6 +236,9 @@ impl Store {
     ) -> Result<Vec<Entry>, Failure> {
         /// How long the server remembers it, should it not hear that it is over.
         const REMEMBERED: Duration = Duration::from_secs(10);
+        /// How many messages are on their way at once: with 64 MB of them the server takes the node
+        /// for one that does not read, and a message may have 1 MB.
+        const BATCH: u64 = 50;
         let consumer = pull::Config {
             filter_subject: subject.to_owned(),
             ack_policy: AckPolicy::None,
@@ -228,19 +249,26 @@ impl Store {
             ..pull::Config::default()
         };
         let consumer = self.stream.create_consumer(consumer).await?;
-        let pending = consumer.cached_info().num_pending;
-        let pending = usize::try_from(pending).unwrap_or(usize::MAX);
-        let mut entries = Vec::with_capacity(pending);
-        if pending > 0 {
-            let fetch = consumer.fetch().max_messages(pending).messages();
-            let mut messages = fetch.await.map_err(Failure::of)?;
+        let mut pending = consumer.cached_info().num_pending;
+        let mut entries = Vec::new();
+        while pending > 0 {
+            let batch = pending.min(BATCH);
+            let messages = consumer.fetch().max_messages(batch as usize).messages();
+            let mut messages = messages.await.map_err(Failure::of)?;
+            let (mut read, mut left) = (0, pending);
             while let Some(message) = messages.next().await {
                 let message = message.map_err(Failure::Other)?;
                 let info = message.info().map_err(Failure::Other)?;
                 let (sequence, at) = (info.stream_sequence, info.published.into());
+                (read, left) = (read + 1, info.pending);
                 let text = message.payload.clone();
                 entries.extend(Entry::new(message.headers.as_ref(), sequence, at, text));
             }
+            if read < batch && left > 0 {
+                // It broke off; what there is must not count as all
+                return Err(Failure::Conflict);
+            }
+            pending = left;
         }
         let (stream, name) = (self.stream.clone(), consumer.cached_info().name.clone());
         tokio::spawn(async move { stream.delete_consumer(&name).await });
