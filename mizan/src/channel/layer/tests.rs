@@ -481,6 +481,33 @@ async fn a_node_may_say_much_at_once(server: &Server) {
     assert_eq!(missed.len(), MESSAGES);
 }
 
+/// Each gets what it missed, up to where it is told that the group is, while the group goes on.
+async fn many_come_back_at_once(server: &Server) {
+    const BEFORE: u64 = 40;
+    let node = server.node(Limits::default()).await;
+    let group = server.group();
+    let empty = node.position(&group).await;
+    let epoch = node.publish(&group, "1").await.epoch;
+    for number in 2..=BEFORE {
+        node.publish(&group, &number.to_string()).await;
+    }
+    let come_back = async |since: Position| {
+        let past = node.past(&group, Some(&since)).await;
+        let end = past.position.offset;
+        let expected = (since.offset + 1..=end).map(|number| number.to_string());
+        assert!(texts(past).unwrap().into_iter().eq(expected), "{since:?}");
+        assert!(end >= BEFORE);
+    };
+    let talk = async {
+        for number in BEFORE + 1..BEFORE + 20 {
+            node.publish(&group, &number.to_string()).await;
+        }
+    };
+    let sinces = (0..200).map(|number| at(&epoch, number % (BEFORE + 1)));
+    let sinces = sinces.chain(std::iter::repeat_n(empty, 50));
+    futures::join!(talk, join_all(sinces.map(come_back)));
+}
+
 /// What the hub does about a loss: it asks what came since, until that is answered.
 async fn recovered(node: &Node, group: &str, since: &Position) -> Past {
     let began = Instant::now();
@@ -620,5 +647,6 @@ suite! {
     large_messages_are_carried
     all_may_talk_at_once
     a_node_may_say_much_at_once
+    many_come_back_at_once
     what_was_missed_while_cut_off_is_there_afterwards
 }

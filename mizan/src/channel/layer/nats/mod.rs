@@ -88,6 +88,9 @@ const PING: Duration = Duration::from_secs(5);
 const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 const MOST_REMEMBERED: u64 = 10_000;
 
+/// How many messages are read one by one: to read more at once costs the server a consumer.
+const FEW: u64 = 16;
+
 /// How much the clocks of the servers of a cluster may differ at most, and that as a part of the
 /// age.
 const SKEW: Duration = Duration::from_secs(1);
@@ -129,10 +132,23 @@ struct End {
     readers: AtomicUsize,
 }
 
-/// The messages of a group, and when they were asked for.
+/// The messages of a group.
+#[derive(Clone)]
 struct History {
-    asked: Instant,
     entries: Arc<[Entry]>,
+    /// Whether there are no others.
+    is_all: bool,
+}
+
+impl History {
+    /// Whether it has whatever there is after an offset, up to `last` at least.
+    fn has(&self, after: u64, last: &Position) -> bool {
+        let (Some(begin), Some(end)) = (self.entries.first(), self.entries.last()) else {
+            return false;
+        };
+        let reaches = end.position.epoch == last.epoch && end.position.offset >= last.offset;
+        reaches && (self.is_all || begin.position.offset <= after.saturating_add(1))
+    }
 }
 
 /// One of those who read a history; the last one that goes throws it away.
@@ -359,12 +375,17 @@ impl Nats {
         let asked = Instant::now();
         let subject = self.names.group(group);
         let was_empty = since.is_some_and(|since| since.epoch.starts_with('@'));
-        let retained = match self.store.last(&subject).await? {
-            None => None,
-            Some(last) if was_empty || since.is_some_and(|since| comes_after(&last, since)) => {
-                retained(&self.history(group, &subject).await?)
+        let last = self.store.last(&subject).await?;
+        let after = match (&last, since) {
+            (Some(_), Some(_)) if was_empty => Some(0),
+            (Some(last), Some(since)) if comes_after(last, since) => Some(since.offset),
+            _ => None,
+        };
+        let retained = match (last, after) {
+            (Some(last), Some(after)) => {
+                retained(&self.history(group, &subject, after, last).await?)
             }
-            Some(last) => retained(&[last]),
+            (last, _) => retained(last.as_slice()),
         };
         let is_empty = retained.is_none();
         let forgotten = match was_empty {
@@ -388,24 +409,37 @@ impl Nats {
         Ok(past)
     }
 
-    /// The messages of a group, in order. Who asks while others do waits, and gets what one of them
-    /// has asked for afterwards: a thousand browsers that come back to a group read it twice.
+    /// The messages of a group that came after an offset. Who asks while others do waits for them,
+    /// and takes what they got where that is enough: a thousand browsers that come back to a group
+    /// read it a few times.
     async fn history(
         &self,
         group: &str,
         subject: &str,
+        after: u64,
+        last: Entry,
     ) -> std::result::Result<Arc<[Entry]>, Failure> {
-        let waiting = Instant::now();
         let reader = Reader::new(self.node.end(group));
         let mut known = reader.0.history.lock().await;
-        if let Some(history) = known.as_ref().filter(|history| history.asked > waiting) {
+        if let Some(history) = known
+            .as_ref()
+            .filter(|known| known.has(after, &last.position))
+        {
             return Ok(Arc::clone(&history.entries));
         }
-        let asked = Instant::now();
-        let entries: Arc<[Entry]> = self.store.all(subject, false).await?.into();
+        let few = match last.position.offset.saturating_sub(after) {
+            ..=FEW => self.store.back_to(after.saturating_add(1), last).await?,
+            _ => None,
+        };
+        let is_all = few.is_none();
+        let entries = match few {
+            Some(few) => few,
+            None => self.store.all(subject, false).await?,
+        };
+        let entries: Arc<[Entry]> = entries.into();
         *known = Some(History {
-            asked,
             entries: Arc::clone(&entries),
+            is_all,
         });
         Ok(entries)
     }

@@ -32,6 +32,10 @@ use std::{
 /// Where a message is in its group: its epoch and its offset.
 const POSITION: &str = "Mizan-Position";
 
+/// The number of the message that it comes after: the server refuses it where there is a later one,
+/// and keeps the header.
+const AFTER: &str = "Nats-Expected-Last-Subject-Sequence";
+
 /// The message's key, as a token.
 const KEY: &str = "Mizan-Key";
 
@@ -44,6 +48,8 @@ const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 pub(super) struct Entry {
     pub(super) position: Position,
     pub(super) sequence: u64,
+    /// The number of the one before it in its group; 0 where there was none.
+    after: u64,
     /// When it was added, by the server's clock.
     pub(super) at: Duration,
     /// As a token.
@@ -62,6 +68,7 @@ impl Entry {
         Some(Self {
             position: position(headers)?,
             sequence,
+            after: headers.get(AFTER)?.as_str().parse().ok()?,
             at: since_1970(at),
             key: headers.get(KEY).map(|key| key.as_str().to_owned()),
             text,
@@ -228,7 +235,30 @@ impl Store {
         Ok(found(message)?.and_then(entry))
     }
 
-    /// The messages of a group, in order; without their texts where `headers_only`.
+    /// The messages of a group from an offset on to the last one, in order; `None` where some are
+    /// gone. Each one costs a round trip.
+    pub(super) async fn back_to(
+        &self,
+        offset: u64,
+        mut entry: Entry,
+    ) -> Result<Option<Vec<Entry>>, Failure> {
+        let mut entries = Vec::new();
+        while entry.position.offset > offset {
+            let Some(before) = self.at(entry.after).await? else {
+                return Ok(None);
+            };
+            let Position { epoch, offset } = &before.position;
+            if *epoch != entry.position.epoch || offset + 1 != entry.position.offset {
+                return Ok(None);
+            }
+            entries.push(std::mem::replace(&mut entry, before));
+        }
+        entries.push(entry);
+        entries.reverse();
+        Ok(Some(entries))
+    }
+
+    /// All messages of a group, in order; without their texts where `headers_only`.
     pub(super) async fn all(
         &self,
         subject: &str,
@@ -318,10 +348,7 @@ impl Store {
         after: u64,
         text: Bytes,
     ) -> Result<Added, Failure> {
-        headers.insert(
-            async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
-            after.to_string(),
-        );
+        headers.insert(AFTER, after.to_string());
         let sent = self
             .context
             .publish_with_headers(subject.to_owned(), headers, text);
