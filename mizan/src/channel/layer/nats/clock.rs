@@ -75,7 +75,7 @@ impl Clock {
             losses,
         };
         *known = Some(reading);
-        if old.is_none() {
+        if old.is_none_or(|old| !old.is_valid) {
             sleep(AFTER_MARK).await;
         }
         Ok(reading)

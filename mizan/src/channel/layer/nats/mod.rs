@@ -25,11 +25,17 @@
 //!    since when nothing was forgotten, and goes with all the rest when the stream is emptied,
 //!    deleted or lost. To empty a single group by hand is the one thing that it does not show.
 //!
-//! The stream is kept in memory where a node makes it. In a file, a server that crashes may forget
-//! the last messages that it had confirmed, and give their numbers to others; in memory it forgets
-//! all of them, which everybody notices. Who makes the stream themselves, or changes it, decides
-//! where it is stored, how often, and how many bytes it may take: then it takes no more, and to add
-//! a message is answered with UNAVAILABLE until old ones have expired.
+//! The stream is kept in a file where a node makes it: the memory of nats-server 2.9 is searched
+//! from end to end for the last message of a group, so that to add one takes the longer the more
+//! there are. But a server that crashes may forget the last messages that it had confirmed, and
+//! give their numbers to others. So what was added before the server was started counts as
+//! forgotten, as it would be in memory: it takes a cluster, whose servers know what one forgets, to
+//! keep histories. There somebody has to make the stream with three replicas, or give it them; a
+//! node makes one.
+//!
+//! Who makes the stream themselves, or changes it, decides where it is stored, how often, and how
+//! many bytes it may take: then it takes no more, and to add a message is answered with UNAVAILABLE
+//! until old ones have expired.
 
 mod clock;
 mod names;
@@ -173,7 +179,8 @@ impl Drop for Reader {
 
 #[derive(Clone, Debug)]
 struct Last {
-    position: Position,
+    /// `None` where it is of an earlier run of the server: what follows begins another epoch.
+    position: Option<Position>,
     /// Its number in the stream.
     sequence: u64,
 }
@@ -292,6 +299,14 @@ impl Nats {
         self.clock.read(&self.store, losses).await
     }
 
+    async fn last(&self, subject: &str) -> std::result::Result<Option<Last>, Failure> {
+        let last = self.store.last(subject).await?;
+        Ok(last.map(|last| Last {
+            sequence: last.sequence,
+            position: self.store.is_valid(&last).then_some(last.position),
+        }))
+    }
+
     async fn add(
         &self,
         group: &str,
@@ -305,23 +320,23 @@ impl Nats {
         let id = key.as_ref().map(|key| format!("{} {key}", token(group)));
         let last = match end.last() {
             Some(last) => Some(last),
-            None => self.store.last(&subject).await?.map(Last::from),
+            None => self.last(&subject).await?,
         };
         let keyed = (key.as_deref(), id);
         let sequence = match self.append(&end, &subject, last, text, keyed).await? {
             Ok(position) => return Ok(position),
             Err(sequence) => sequence,
         };
-        let first = self.store.at(sequence).await?;
-        if let Some(first) = first.filter(|first| first.key == key) {
+        let is_first = |first: &Entry| first.key == key && self.store.is_valid(first);
+        if let Some(first) = self.store.at(sequence).await?.filter(is_first) {
             return Ok(first.position);
         }
         // The server remembers the key, but no longer has the message: nor does another one have it?
+        let last = self.last(&subject).await?;
         let all = self.store.all(&subject, true).await?;
-        if let Some(entry) = all.iter().find(|entry| entry.key == key) {
-            return Ok(entry.position.clone());
+        if let Some(entry) = all.into_iter().find(|entry| entry.key == key) {
+            return Ok(entry.position);
         }
-        let last = all.into_iter().next_back().map(Last::from);
         let keyed = (key.as_deref(), None);
         let appended = self.append(&end, &subject, last, text, keyed).await?;
         appended.map_err(|_| Failure::Conflict)
@@ -338,7 +353,8 @@ impl Nats {
         (key, id): (Option<&str>, Option<String>),
     ) -> std::result::Result<std::result::Result<Position, u64>, Failure> {
         let after = last.as_ref().map_or(0, |last| last.sequence);
-        let position = last.map_or_else(first_position, |Last { position, .. }| Position {
+        let position = last.and_then(|last| last.position);
+        let position = position.map_or_else(first_position, |position| Position {
             offset: position.offset + 1,
             ..position
         });
@@ -353,7 +369,7 @@ impl Nats {
         match self.store.add(new).await {
             Ok(Added::At(sequence)) => {
                 end.is(Last {
-                    position: position.clone(),
+                    position: Some(position.clone()),
                     sequence,
                 });
                 Ok(Ok(position))
@@ -376,6 +392,7 @@ impl Nats {
         let subject = self.names.group(group);
         let was_empty = since.is_some_and(|since| since.epoch.starts_with('@'));
         let last = self.store.last(&subject).await?;
+        let last = last.filter(|last| self.store.is_valid(last));
         let after = match (&last, since) {
             (Some(_), Some(_)) if was_empty => Some(0),
             (Some(last), Some(since)) if comes_after(last, since) => Some(since.offset),
@@ -390,7 +407,10 @@ impl Nats {
         let is_empty = retained.is_none();
         let forgotten = match was_empty {
             // After the rest, so that it is not of a time when more was there
-            true => self.store.mark().await?.map(|mark| mark.since),
+            true => {
+                let mark = self.store.mark().await?;
+                mark.filter(|mark| mark.is_valid).map(|mark| mark.since)
+            }
             false => None,
         };
         let now = clock.latest(Instant::now());
@@ -516,15 +536,6 @@ impl End {
     }
 }
 
-impl From<Entry> for Last {
-    fn from(entry: Entry) -> Self {
-        Self {
-            position: entry.position,
-            sequence: entry.sequence,
-        }
-    }
-}
-
 fn options(node: Arc<Node>) -> ConnectOptions {
     ConnectOptions::new()
         .name("mizan")
@@ -607,6 +618,7 @@ async fn tell_messages(mut messages: Subscriber, group: Arc<str>, node: Arc<Node
         };
         let sequence = headers.get(async_nats::header::NATS_SEQUENCE);
         if let Some(sequence) = sequence.and_then(|sequence| sequence.as_str().parse().ok()) {
+            let position = Some(position);
             node.was_told(&group, Last { position, sequence });
         }
         node.tell(told);

@@ -39,6 +39,9 @@ const AFTER: &str = "Nats-Expected-Last-Subject-Sequence";
 /// The message's key, as a token.
 const KEY: &str = "Mizan-Key";
 
+/// The run of the server that it was added in.
+const RUN: &str = "Mizan-Run";
+
 /// What NATS allows as an age; none at all would be for ever.
 const SHORTEST_AGE: Duration = Duration::from_millis(100);
 const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -55,6 +58,8 @@ pub(super) struct Entry {
     /// As a token.
     pub(super) key: Option<String>,
     pub(super) text: Bytes,
+    /// The run of the server that it was added in.
+    run: String,
 }
 
 impl Entry {
@@ -72,6 +77,7 @@ impl Entry {
             at: since_1970(at),
             key: headers.get(KEY).map(|key| key.as_str().to_owned()),
             text,
+            run: run(headers),
         })
     }
 }
@@ -83,6 +89,11 @@ pub(super) fn position(headers: &HeaderMap) -> Option<Position> {
         epoch: epoch.to_owned(),
         offset: offset.parse().ok()?,
     })
+}
+
+fn run(headers: &HeaderMap) -> String {
+    let run = headers.get(RUN);
+    run.map_or("", |run| run.as_str()).to_owned()
 }
 
 fn since_1970(at: SystemTime) -> Duration {
@@ -119,6 +130,8 @@ pub(super) struct Mark {
     pub(super) sequence: u64,
     /// When it was written, by the server's clock.
     pub(super) at: Duration,
+    /// Whether that was in this run of the server: if not, it says nothing.
+    pub(super) is_valid: bool,
 }
 
 /// The header of a mark that has taken the place of another one: since when, in nanoseconds.
@@ -126,6 +139,7 @@ const SINCE: &str = "Mizan-Since";
 
 #[derive(Debug)]
 pub(super) struct Store {
+    client: Client,
     context: Context,
     stream: Stream<()>,
     wanted: Config,
@@ -163,6 +177,7 @@ impl Store {
         };
         let stream = context.get_stream_no_info(names.stream()).await?;
         Ok(Self {
+            client: client.clone(),
             context,
             stream,
             wanted,
@@ -214,7 +229,7 @@ impl Store {
 
     async fn create(&self) -> Result<(), Failure> {
         let config = Config {
-            storage: StorageType::Memory,
+            storage: StorageType::File,
             num_replicas: 1,
             max_bytes: -1,
             ..self.wanted.clone()
@@ -223,7 +238,23 @@ impl Store {
         Ok(())
     }
 
-    /// The last message of a group.
+    /// The run of the server. One of a cluster has none: there the others know what one forgets,
+    /// and nodes are connected to different ones.
+    fn run(&self) -> String {
+        let info = self.client.server_info();
+        match info.cluster {
+            Some(_) => String::new(),
+            None => info.server_id,
+        }
+    }
+
+    /// Whether a message was added in this run of the server. What came before it may lack some
+    /// that the server had confirmed.
+    pub(super) fn is_valid(&self, entry: &Entry) -> bool {
+        entry.run == self.run()
+    }
+
+    /// The last message of a group, whether or not it is valid.
     pub(super) async fn last(&self, subject: &str) -> Result<Option<Entry>, Failure> {
         let message = self.stream.get_last_raw_message_by_subject(subject).await;
         Ok(found(message)?.and_then(entry))
@@ -258,7 +289,7 @@ impl Store {
         Ok(Some(entries))
     }
 
-    /// All messages of a group, in order; without their texts where `headers_only`.
+    /// All valid messages of a group, in order; without their texts where `headers_only`.
     pub(super) async fn all(
         &self,
         subject: &str,
@@ -302,6 +333,7 @@ impl Store {
         }
         let (stream, name) = (self.stream.clone(), consumer.cached_info().name.clone());
         tokio::spawn(async move { stream.delete_consumer(&name).await });
+        entries.retain(|entry| self.is_valid(entry));
         Ok(entries)
     }
 
@@ -324,13 +356,13 @@ impl Store {
     pub(super) async fn mark(&self) -> Result<Option<Mark>, Failure> {
         let subject = self.names.kept();
         let message = self.stream.get_last_raw_message_by_subject(&subject).await;
-        Ok(found(message)?.map(|message| mark(&message)))
+        Ok(found(message)?.map(|message| self.read_mark(&message)))
     }
 
     /// Writes the mark anew, so that it does not grow too old, and returns it.
     pub(super) async fn renew_mark(&self, old: Option<Mark>) -> Result<Option<Mark>, Failure> {
         let mut headers = HeaderMap::new();
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|old| old.is_valid) {
             headers.insert(SINCE, old.since.as_nanos().to_string());
         }
         let after = old.map_or(0, |old| old.sequence);
@@ -338,7 +370,19 @@ impl Store {
         let added = self.publish(&subject, headers, after, Bytes::new());
         let (Added::At(sequence) | Added::Before(sequence)) = added.await?;
         let message = self.stream.get_raw_message(sequence).await;
-        Ok(found(message)?.map(|message| mark(&message)))
+        Ok(found(message)?.map(|message| self.read_mark(&message)))
+    }
+
+    fn read_mark(&self, message: &StreamMessage) -> Mark {
+        let at = since_1970(message.time.into());
+        let since = message.headers.get(SINCE);
+        let since = since.and_then(|since| since.as_str().parse().ok());
+        Mark {
+            since: since.map_or(at, Duration::from_nanos),
+            sequence: message.sequence,
+            at,
+            is_valid: run(&message.headers) == self.run(),
+        }
     }
 
     async fn publish(
@@ -348,11 +392,16 @@ impl Store {
         after: u64,
         text: Bytes,
     ) -> Result<Added, Failure> {
+        let run = self.run();
         headers.insert(AFTER, after.to_string());
+        headers.insert(RUN, run.as_str());
         let sent = self
             .context
             .publish_with_headers(subject.to_owned(), headers, text);
         let ack = sent.await?.await?;
+        if run != self.run() {
+            return Err(Failure::Other("the server was started anew".into()));
+        }
         Ok(if ack.duplicate {
             Added::Before(ack.sequence)
         } else {
@@ -369,17 +418,6 @@ fn entry(message: StreamMessage) -> Option<Entry> {
         at,
         message.payload,
     )
-}
-
-fn mark(message: &StreamMessage) -> Mark {
-    let at = since_1970(message.time.into());
-    let since = message.headers.get(SINCE);
-    let since = since.and_then(|since| since.as_str().parse().ok());
-    Mark {
-        since: since.map_or(at, Duration::from_nanos),
-        sequence: message.sequence,
-        at,
-    }
 }
 
 /// That there is no such message is no failure.
