@@ -148,7 +148,8 @@ impl Node {
     pub(super) async fn wait(&self, is_enough: impl FnMut(&Told) -> bool) {
         let mut told = self.told.clone();
         let waited = timeout(DEADLINE, told.wait_for(is_enough)).await.is_ok();
-        assert!(waited, "it was not told");
+        let (messages, lost) = (told.borrow().messages.len(), told.borrow().lost);
+        assert!(waited, "it told of {messages} messages and {lost} losses");
     }
 
     /// Waits until so many messages of a group were told, and returns them.
