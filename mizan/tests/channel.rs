@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(any(feature = "redis", feature = "nats"))]
+#[path = "support/layers.rs"]
+mod layers;
 #[path = "support/served.rs"]
 mod served;
 mod support;
@@ -574,7 +577,7 @@ async fn who_is_too_slow_is_let_go() {
 #[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_carries_messages_between_nodes() {
-    if let Some(url) = from_environment("MIZAN_TEST_REDIS") {
+    if let Some(url) = layers::redis() {
         is_carried_between_nodes(&url).await;
     }
 }
@@ -582,18 +585,9 @@ async fn redis_carries_messages_between_nodes() {
 #[cfg(feature = "nats")]
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_carries_messages_between_nodes() {
-    if let Some(url) = from_environment("MIZAN_TEST_NATS") {
+    if let Some(url) = layers::nats() {
         is_carried_between_nodes(&url).await;
     }
-}
-
-/// Where a server for tests is; without one a test is left out, except in CI.
-#[cfg(any(feature = "redis", feature = "nats"))]
-fn from_environment(variable: &str) -> Option<String> {
-    let url = std::env::var(variable).ok();
-    let is_ci = std::env::var("CI").is_ok();
-    assert!(url.is_some() || !is_ci, "{variable} is not set");
-    url
 }
 
 /// What any layer has to do that has several nodes.

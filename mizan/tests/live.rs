@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(any(feature = "redis", feature = "nats"))]
+#[path = "support/layers.rs"]
+mod layers;
+#[cfg(any(feature = "redis", feature = "nats"))]
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/served.rs"]
 mod served;
 mod support;
@@ -10,6 +16,8 @@ mod users;
 
 use axum::Router;
 use mizan::{Mizan, channel::Channels};
+#[cfg(any(feature = "redis", feature = "nats"))]
+use proxy::Proxy;
 use serde_json::{Value, json};
 use served::{Served, Socket};
 use std::{
@@ -395,17 +403,45 @@ async fn a_crowd_is_not_a_herd() {
 
 #[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
-async fn other_nodes_learn() {
-    let Ok(url) = std::env::var("MIZAN_TEST_REDIS") else {
-        assert!(std::env::var("CI").is_err(), "there is no Redis");
-        return;
-    };
-    let node = async || {
-        let channels = Channels::builder().connect(&url).await.unwrap();
-        Server::with(channels).await
-    };
-    let (one, two) = (node().await, node().await);
+async fn redis_tells_other_nodes_what_went_stale() {
+    if let Some(url) = layers::redis() {
+        nodes_learn(&url).await;
+    }
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_tells_other_nodes_what_went_stale() {
+    if let Some(url) = layers::nats() {
+        nodes_learn(&url).await;
+    }
+}
+
+/// Two nodes, one of which is cut off, and comes back.
+#[cfg(any(feature = "redis", feature = "nats"))]
+async fn nodes_learn(url: &str) {
+    let node = async |url: &str| Server::with(Channels::connect(url).await.unwrap()).await;
+    let wire = Proxy::to(url).await;
+    let (one, two) = (node(url).await, node(&wire.url).await);
     learns(&one, &two).await;
-    one.served.stop().await;
-    two.served.stop().await;
+    let version = two.read("board?id=5").await["version"].clone();
+    let (mut here, mut there) = (one.served.connect("").await, two.served.connect("").await);
+    for socket in [&mut here, &mut there] {
+        mount(socket, &["board;id=5"], &[&version]).await;
+    }
+    wire.cut();
+    // What is made stale on either side is told on both, when that is possible
+    one.call("rename", json!({ "id": 5, "name": "x" })).await;
+    stale(&mut here).await;
+    let renamed = two.call("rename", json!({ "id": 5, "name": "x" })).await;
+    assert_eq!(renamed["result"], json!(null), "{renamed}");
+    silence(&mut here).await;
+    wire.heal();
+    let told = timeout(Duration::from_secs(20), stale(&mut there)).await;
+    assert_eq!(told.unwrap().0, "board;id=5");
+    let told = timeout(Duration::from_secs(20), stale(&mut here)).await;
+    assert_eq!(told.unwrap().0, "board;id=5");
+    for server in [one, two] {
+        server.served.stop().await;
+    }
 }

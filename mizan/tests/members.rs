@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(any(feature = "redis", feature = "nats"))]
+#[path = "support/layers.rs"]
+mod layers;
+#[cfg(any(feature = "redis", feature = "nats"))]
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/served.rs"]
 mod served;
 mod support;
@@ -10,11 +16,7 @@ mod users;
 
 use axum::Router;
 use futures::StreamExt;
-use mizan::{
-    Mizan,
-    auth::Sessions,
-    channel::{ChannelContext, Channels},
-};
+use mizan::{Mizan, auth::Sessions, channel::ChannelContext};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use served::{Served, Socket};
@@ -23,6 +25,8 @@ use support::{call, options};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
 use users::{Account, Accounts, call_with, session_of};
+#[cfg(any(feature = "redis", feature = "nats"))]
+use {mizan::channel::Channels, proxy::Proxy};
 
 /// After which time nobody hears anything who may not.
 const SOON: Duration = Duration::from_secs(5);
@@ -413,31 +417,55 @@ async fn a_server_that_stops_finishes_what_was_asked_and_says_goodbye() {
 
 #[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_seen_on_other_nodes() {
-    let Ok(url) = std::env::var("MIZAN_TEST_REDIS") else {
-        assert!(std::env::var("CI").is_err(), "there is no Redis");
-        return;
-    };
-    let node = async || {
-        let channels = Channels::builder().connect(&url).await.unwrap();
+async fn redis_tells_other_nodes_who_is_there() {
+    if let Some(url) = layers::redis() {
+        nodes_see(&url).await;
+    }
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_tells_other_nodes_who_is_there() {
+    if let Some(url) = layers::nats() {
+        nodes_see(&url).await;
+    }
+}
+
+/// Three nodes, one of which is cut off, and comes back.
+#[cfg(any(feature = "redis", feature = "nats"))]
+async fn nodes_see(url: &str) {
+    let node = async |url: &str| {
+        let channels = Channels::connect(url).await.unwrap();
         Server::with(|mizan| mizan.channels(channels)).await
     };
-    let (one, two) = (node().await, node().await);
-    let name = format!("nodes {}", std::process::id());
+    let wire = Proxy::to(url).await;
+    let (one, two, three) = (node(url).await, node(url).await, node(&wire.url).await);
+    let name = format!("nodes {}", uuid::Uuid::new_v4());
     sees(&one, &two, &name).await;
-    // One of them vanishes without a word
-    let (user, staff) = (
-        session_of(&one.app, "user").await,
-        session_of(&two.app, "staff").await,
-    );
-    let mut ada = one.served.connect(&user).await;
-    let mut bob = two.served.connect(&staff).await;
-    let name = format!("{name} lost");
-    join(&mut bob, 1, &name).await;
-    join(&mut ada, 1, &name).await;
-    let mut seen = Room::new();
-    seen.becomes(&mut ada, &[("staff", false), ("user", false)])
-        .await;
-    one.served.stop().await;
-    two.served.stop().await;
+    let mut people = Vec::new();
+    let name = format!("{name} cut");
+    for (server, who) in [(&one, "user"), (&two, "staff"), (&three, "superuser")] {
+        let session = session_of(&server.app, who).await;
+        let mut socket = server.served.connect(&session).await;
+        join(&mut socket, 1, &name).await;
+        people.push((socket, Room::new()));
+    }
+    let everybody = [("user", false), ("staff", false), ("superuser", false)];
+    for (socket, room) in &mut people {
+        room.becomes(socket, &everybody).await;
+    }
+    // The node, or its network, is gone without a word
+    wire.cut();
+    for (socket, room) in &mut people[..2] {
+        room.becomes(socket, &everybody[..2]).await;
+    }
+    let (socket, room) = &mut people[2];
+    room.becomes(socket, &everybody[2..]).await;
+    wire.heal();
+    for (socket, room) in &mut people {
+        room.becomes(socket, &everybody).await;
+    }
+    for server in [one, two, three] {
+        server.served.stop().await;
+    }
 }

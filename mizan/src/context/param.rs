@@ -33,7 +33,7 @@
 /// # let _ = ProfileContext { user_id: UserId(1) };
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be a parameter of a context",
+    message = "`{Self}` can't be a parameter",
     label = "not a type of parameter",
     note = "a parameter is a whole number, `bool`, `String`, an `Option` of these, or a type that implements `mizan::context::ContextParam`"
 )]

@@ -18,7 +18,7 @@ use fred::{
         Builder, Client, ClientLike, Config, EventInterface, LuaInterface, PubsubInterface,
         ReconnectPolicy,
     },
-    types::{Message as Published, config::Server},
+    types::{Message as Published, RespVersion, config::Server},
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::{
@@ -31,6 +31,9 @@ use uuid::Uuid;
 
 /// How long a command may take.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long to wait before subscriptions are renewed again.
+const BEFORE_RETRY: Duration = Duration::from_millis(200);
 
 /// How many messages may wait to be told. Beyond that some are lost, and every group is looked at.
 const MOST_UNHEARD: usize = 4096;
@@ -122,11 +125,14 @@ impl Redis {
             })
             .set_policy(ReconnectPolicy::new_exponential(0, 100, 5000, 2));
         let client = builder.build()?;
-        let subscriber = builder.build_subscriber_client()?;
+        // Where a connection that has subscribed may ask something as well
+        let subscriber = builder
+            .with_config(|config| config.version = RespVersion::RESP3)
+            .build_subscriber_client()?;
         client.init().await?;
         subscriber.init().await?;
-        drop(subscriber.manage_subscriptions());
         subscriber.subscribe(SIGNALS).await?;
+        settled(&subscriber).await?;
         let listener = Arc::new(OnceLock::new());
         // From now on, whenever the task begins
         let (messages, reconnections) = (subscriber.message_rx(), subscriber.reconnect_rx());
@@ -145,6 +151,12 @@ impl Redis {
     }
 }
 
+/// Waits until Redis has done what was asked before: fred returns from a subscription when that is
+/// sent, and what is published before it arrives would be missed in silence.
+async fn settled(subscriber: &SubscriberClient) -> std::result::Result<(), fred::error::Error> {
+    subscriber.ping::<()>(None).await
+}
+
 /// Tells the node what Redis says, until the layer is dropped.
 async fn listen(
     subscriber: SubscriberClient,
@@ -160,7 +172,10 @@ async fn listen(
                 Err(RecvError::Closed) => return,
             },
             reconnection = reconnections.recv() => match reconnection {
-                Ok(_) | Err(RecvError::Lagged(_)) => Some(Event::Lost(None)),
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    subscribe_again(&subscriber).await;
+                    Some(Event::Lost(None))
+                }
                 Err(RecvError::Closed) => return,
             },
         };
@@ -172,6 +187,19 @@ async fn listen(
         if let (Some(event), Some(listener)) = (event, listener.get()) {
             listener(event);
         }
+    }
+}
+
+/// Subscribes to everything on a new connection.
+async fn subscribe_again(subscriber: &SubscriberClient) {
+    let subscribed = async || {
+        let channels: Vec<_> = subscriber.tracked_channels().into_iter().collect();
+        subscriber.subscribe(channels).await?;
+        settled(subscriber).await
+    };
+    while let Err(error) = subscribed().await {
+        tracing::warn!(%error, "the subscriptions of channels could not be renewed yet");
+        tokio::time::sleep(BEFORE_RETRY).await;
     }
 }
 
@@ -209,14 +237,22 @@ impl Layer for Redis {
     }
 
     fn subscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<()>> {
-        let subscribed = self.subscriber.subscribe(format!("{GROUP}{group}"));
-        subscribed.map(|done| done.map_err(unavailable)).boxed()
+        async move {
+            let subscribed = self.subscriber.subscribe(format!("{GROUP}{group}"));
+            subscribed.await.map_err(unavailable)?;
+            settled(&self.subscriber).await.map_err(unavailable)
+        }
+        .boxed()
     }
 
     fn unsubscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, ()> {
-        let unsubscribed = self.subscriber.unsubscribe(format!("{GROUP}{group}"));
-        // Cut off it has ended as well
-        unsubscribed.map(drop).boxed()
+        async move {
+            let unsubscribed = self.subscriber.unsubscribe(format!("{GROUP}{group}"));
+            // Cut off it has ended as well
+            let _ = unsubscribed.await;
+            let _ = settled(&self.subscriber).await;
+        }
+        .boxed()
     }
 
     fn publish<'a>(

@@ -6,6 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "../../../tests/support/proxy.rs"]
+mod proxy;
+
+use self::proxy::Proxy;
 use super::{Event, Layer, Limits, Past};
 use crate::{Code, channel::Channels, channel::Position};
 use bytes::Bytes;
@@ -525,7 +529,7 @@ async fn what_was_missed_while_cut_off_is_there_afterwards(server: &Server) {
     if server.url == "memory:" {
         return;
     }
-    let proxy = Proxy::start(&server.url).await;
+    let proxy = Proxy::to(&server.url).await;
     let cut_off = Node::connect(&proxy.url, Limits::default()).await;
     let other = server.node(Limits::default()).await;
     let (group, quiet) = (server.group(), server.group());
@@ -536,7 +540,7 @@ async fn what_was_missed_while_cut_off_is_there_afterwards(server: &Server) {
     cut_off.heard(&group, 1).await;
 
     let lost = cut_off.told.borrow().lost;
-    proxy.open.send_replace(false);
+    proxy.cut();
     other.publish(&group, "2").await;
     other.publish(&group, "3").await;
     let began = Instant::now();
@@ -544,7 +548,7 @@ async fn what_was_missed_while_cut_off_is_there_afterwards(server: &Server) {
     assert_eq!(refused.await.unwrap_err().code(), Code::Unavailable);
     assert!(began.elapsed() < Duration::from_secs(7), "it took too long");
 
-    proxy.open.send_replace(true);
+    proxy.heal();
     cut_off.wait(|told| told.lost > lost).await;
     let past = recovered(&cut_off, &group, &first).await;
     let end = past.position.clone();
@@ -567,46 +571,6 @@ async fn what_was_missed_while_cut_off_is_there_afterwards(server: &Server) {
     let signal = Bytes::from(server.group());
     other.layer.signal(signal.clone()).await.unwrap();
     cut_off.wait(|told| told.signals.contains(&signal)).await;
-}
-
-/// Stands between a node and its server, and can be cut.
-struct Proxy {
-    /// What the node connects to.
-    url: String,
-    open: watch::Sender<bool>,
-}
-
-impl Proxy {
-    async fn start(url: &str) -> Self {
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server: SocketAddr = server.parse().unwrap();
-        let (open, is_open) = watch::channel(true);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, is_open.clone()));
-            }
-        });
-        Self {
-            url: format!("{scheme}://127.0.0.1:{port}/{path}"),
-            open,
-        }
-    }
-}
-
-async fn carry(mut client: TcpStream, server: SocketAddr, mut is_open: watch::Receiver<bool>) {
-    if !*is_open.borrow() {
-        return;
-    }
-    let Ok(mut server) = TcpStream::connect(server).await else {
-        return;
-    };
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = is_open.wait_for(|is_open| !is_open) => {}
-    }
 }
 
 /// Runs the tests against one layer.

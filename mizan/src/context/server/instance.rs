@@ -80,7 +80,7 @@ impl Serialize for Params<'_> {
 const MOST_GIVEN: usize = 100;
 
 /// What is said of a parameter that the context does not have.
-const UNKNOWN: &str = "is not a parameter of this context";
+const UNKNOWN: &str = "is not one of the parameters";
 
 /// Parameters that came over the wire, and what is wrong with them.
 #[derive(Debug, Default)]
