@@ -57,19 +57,26 @@ impl Handler {
                 "say who may join: `async fn authorize(&self, cx: &ChannelContext) -> mizan::Result<bool>`",
             );
         }
-        errors.finish(Self {
+        let handler = Self {
             channel: *item.self_ty,
             types,
             functions,
+        };
+        let described = handler.description();
+        let handler = errors.finish(handler);
+        // Still a channel, to whoever uses it: one mistake is told once
+        handler.map_err(|errors| {
+            if is_channel {
+                quote! { #errors #described }
+            } else {
+                errors
+            }
         })
     }
 
-    pub(super) fn expand(&self) -> TokenStream {
-        let Self {
-            channel,
-            types,
-            functions,
-        } = self;
+    /// The types.
+    fn description(&self) -> TokenStream {
+        let Self { channel, types, .. } = self;
         let missing = TYPES
             .iter()
             .filter(|name| types.iter().all(|ty| ty.ident != name));
@@ -84,6 +91,16 @@ impl Handler {
                 #(#missing)*
                 const HAS_PRESENCE: bool = #has_presence;
             }
+        }
+    }
+
+    pub(super) fn expand(&self) -> TokenStream {
+        let Self {
+            channel, functions, ..
+        } = self;
+        let description = self.description();
+        quote! {
+            #description
 
             ::mizan::server! {
                 impl ::mizan::channel::ChannelHandler for #channel {
