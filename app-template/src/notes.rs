@@ -22,8 +22,8 @@ pub struct Note {
     pub done: bool,
 }
 
-/// Everybody's notes.
-#[mizan::context]
+/// Everybody's notes. Live: what one changes, everybody who looks at the wall sees.
+#[mizan::context(live)]
 pub struct WallContext;
 
 /// The latest notes, the newest first.
@@ -35,7 +35,7 @@ pub async fn latest_notes() -> mizan::Result<Vec<Note>> {
 }
 
 /// One member's notes: an instance for each name.
-#[mizan::context]
+#[mizan::context(live)]
 pub struct BoardContext {
     pub member: String,
 }

@@ -48,6 +48,11 @@ fn arguments(function: &Function) -> TokenStream {
     };
     let signature = signature(function);
     let types = arguments.iter().map(|argument| &argument.ty);
+    let over_socket = function.websocket.then(|| {
+        quote!(
+            const OVER_SOCKET: bool = true;
+        )
+    });
     quote! {
         #[doc = #docs]
         #[allow(missing_docs)]
@@ -61,6 +66,7 @@ fn arguments(function: &Function) -> TokenStream {
             const PATH: &'static str = #path;
             const ARGUMENTS: &'static [&'static str] = &[#(#names),*];
             const SIGNATURE: u64 = #signature;
+            #over_socket
 
             fn shapes(shapes: &mut ::mizan::__private::Shapes) {
                 #(shapes.add::<#types>();)*

@@ -23,6 +23,8 @@ pub(crate) struct Function {
     /// The member that the result replaces: its argument struct.
     pub(crate) merge: Option<Path>,
     pub(crate) private: bool,
+    /// Whether the browser calls it over the page's socket.
+    pub(crate) websocket: bool,
     pub(crate) input: Input,
     pub(crate) auth: Option<Guard>,
     pub(crate) rate: Option<Rate>,
@@ -57,6 +59,7 @@ impl Function {
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
+        let websocket = options.websocket.is_some();
         let affects = options.affects.map(|(_, list)| list).unwrap_or_default();
         let merge = options.merge.map(|(_, member)| argument_struct(member));
         errors.finish(Self {
@@ -69,6 +72,7 @@ impl Function {
             affects,
             merge,
             private,
+            websocket,
             input,
             auth: options.auth,
             rate: options.rate,
@@ -139,6 +143,12 @@ fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], error
         for argument in arguments {
             context::check_parameter(&argument.name, errors);
         }
+    }
+    if let (Some(private), Some(websocket)) = (&options.private, &options.websocket) {
+        errors.at(
+            websocket,
+            format!("a `{private}` function has no endpoint: `websocket` means nothing for it"),
+        );
     }
     if let Some(private) = &options.private {
         if options.context.is_some() {

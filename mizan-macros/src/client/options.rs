@@ -11,6 +11,7 @@ pub(crate) struct Options {
     pub(crate) affects: Option<(Ident, Vec<Affects>)>,
     pub(crate) merge: Option<(Ident, Path)>,
     pub(crate) private: Option<Ident>,
+    pub(crate) websocket: Option<Ident>,
     pub(crate) name: Option<Ident>,
     pub(crate) input: Option<(Ident, Input)>,
     pub(crate) auth: Option<Guard>,
@@ -70,6 +71,10 @@ impl Options {
                 entry.without_value(errors);
                 self.private = Some(key.clone());
             }
+            "websocket" => {
+                entry.without_value(errors);
+                self.websocket = Some(key.clone());
+            }
             "auth" => self.auth = auth(entry, errors),
             "rate" => self.rate = rate(entry, errors),
             "name" => self.name = entry.value("a name, as in `name = SendEcho`", errors),
@@ -90,7 +95,7 @@ impl Options {
             other => errors.at(
                 key,
                 format!(
-                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `auth`, `rate`, `private`, `name` and `input`"
+                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `auth`, `rate`, `private`, `websocket`, `name` and `input`"
                 ),
             ),
         }

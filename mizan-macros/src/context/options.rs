@@ -28,7 +28,7 @@ impl Options {
                 self.name = entry.value("a name on the wire, as in `name = \"profile\"`", errors);
             }
             "stale_time" | "gc_time" | "refetch_interval" => self.time(entry, errors),
-            "refetch_on_focus" | "refetch_on_reconnect" => {
+            "refetch_on_focus" | "refetch_on_reconnect" | "live" => {
                 entry.without_value(errors);
                 self.set(key, &TokenStream::new());
             }
@@ -36,7 +36,7 @@ impl Options {
                 key,
                 format!(
                     "unknown option `{other}`: there are `name`, `stale_time`, `gc_time`, \
-                     `refetch_interval`, `refetch_on_focus` and `refetch_on_reconnect`"
+                     `refetch_interval`, `refetch_on_focus`, `refetch_on_reconnect` and `live`"
                 ),
             ),
         }

@@ -95,7 +95,9 @@ impl Identity {
         }
         let principal = users.of_session(session.clone()).await?;
         if principal.is_some() {
-            site.sessions.renew(&session).await?;
+            if scope.renews() {
+                site.sessions.renew(&session).await?;
+            }
         } else if session.id().is_some() {
             let key = session.get_value(KEY).await.map_err(unavailable)?;
             let of_nobody = key.is_some_and(|user| !user["user_id"].is_null());

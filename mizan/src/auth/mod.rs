@@ -57,5 +57,5 @@ pub use {
 #[cfg(feature = "ssr")]
 pub(crate) use {
     identity::{Commit, Identity, principal},
-    user::{Backend, Users},
+    user::{Backend, Principal, Users, who},
 };

@@ -12,6 +12,7 @@ use std::{
     any::{Any, TypeId, type_name},
     sync::Arc,
 };
+use xxhash_rust::xxh3::xxh3_128;
 
 /// A user, as the server knows them: what an [`AuthnBackend`] finds.
 ///
@@ -122,10 +123,15 @@ impl Principal {
         self.0.public()
     }
 
-    /// What access tokens are bound to: roles, permissions and `session_auth_hash`.
-    #[cfg_attr(not(feature = "tokens"), expect(dead_code, reason = "tokens need it"))]
+    /// What access tokens and sockets are bound to: the id, roles, permissions and
+    /// `session_auth_hash`.
     pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
         self.0.fingerprint()
+    }
+
+    /// A digest of that.
+    fn digest(&self) -> Result<u128> {
+        Ok(xxh3_128(&self.fingerprint()?))
     }
 
     /// What refresh tokens are bound to: the id and `session_auth_hash`.
@@ -133,6 +139,11 @@ impl Principal {
     pub(super) fn auth_hash(&self) -> Vec<u8> {
         self.0.auth_hash()
     }
+}
+
+/// A digest of who somebody is and of what they may; `None` for those who have not signed in.
+pub(crate) fn who(principal: Option<Principal>) -> Result<Option<u128>> {
+    principal.map(|principal| principal.digest()).transpose()
 }
 
 /// [`User`] without its types.

@@ -52,6 +52,9 @@ pub trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// A hash of the signature as it is written.
     const SIGNATURE: u64;
 
+    /// Whether the browser calls it over the page's socket.
+    const OVER_SOCKET: bool = false;
+
     /// Adds the shapes of the arguments' types and of the output's.
     fn shapes(shapes: &mut Shapes);
 }

@@ -1,4 +1,7 @@
-use super::{Channel, Position, side};
+use super::{
+    Channel, Position, side,
+    sink::{Changes, Sink},
+};
 use crate::Error;
 use leptos::{
     prelude::{
@@ -7,9 +10,6 @@ use leptos::{
     reactive::signal::ArcRwSignal,
 };
 use serde_json::value::RawValue;
-
-/// How many messages a handle keeps: a page that stays open for days must not grow.
-const MOST_KEPT: usize = 1000;
 
 /// How a channel is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,7 +211,7 @@ fn address_of<C: Channel>(address: &C) -> side::Asked {
     side::Asked::new(C::NAME, values, C::HAS_PRESENCE)
 }
 
-impl<C: Channel> side::Sink for Signals<C> {
+impl<C: Channel> Sink for Signals<C> {
     fn begin(&self) {
         self.messages.set(Vec::new());
         self.present.set(Vec::new());
@@ -220,6 +220,8 @@ impl<C: Channel> side::Sink for Signals<C> {
     }
 
     fn message(&self, text: &RawValue) {
+        /// How many messages are kept: a page that stays open for days must not grow.
+        const MOST_KEPT: usize = 1000;
         match serde_json::from_str(text.get()) {
             Ok(message) => self.messages.update(|messages| {
                 if messages.len() >= MOST_KEPT {
@@ -251,7 +253,7 @@ impl<C: Channel> side::Sink for Signals<C> {
         self.gaps.update(|gaps| *gaps += 1);
     }
 
-    fn presence(&self, changes: side::Changes) {
+    fn presence(&self, changes: Changes) {
         self.present.update(|present| {
             if changes.is_everybody {
                 present.clear();
@@ -262,9 +264,10 @@ impl<C: Channel> side::Sink for Signals<C> {
                 let Ok(meta) = serde_json::from_str(meta.get()) else {
                     continue;
                 };
-                match present.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, known)) => *known = meta,
-                    None => present.push((key, meta)),
+                // Keys are in the order in which their members came
+                match present.binary_search_by(|(known, _)| known.cmp(&key)) {
+                    Ok(index) => present[index].1 = meta,
+                    Err(index) => present.insert(index, (key, meta)),
                 }
             }
         });

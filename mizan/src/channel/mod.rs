@@ -12,6 +12,7 @@
 //! | `wire` | what both halves know |
 
 mod handle;
+mod sink;
 pub(crate) mod wire;
 
 #[cfg(not(feature = "ssr"))]

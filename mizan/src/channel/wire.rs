@@ -16,4 +16,8 @@ pub struct Position {
 }
 
 /// How long the key of a message may be, in bytes.
+#[cfg_attr(
+    not(feature = "ssr"),
+    expect(dead_code, reason = "the browser's keys are short")
+)]
 pub(crate) const LONGEST_KEY: usize = 64;

@@ -90,13 +90,13 @@ pub trait Member: Call<Output: Clone> {
 }
 
 /// The instance of the context `C` that the nearest provider provides.
-struct Provided<C> {
+pub(crate) struct Provided<C> {
     instance: side::Handle,
     context: std::marker::PhantomData<C>,
 }
 
 impl<C> Provided<C> {
-    fn new(instance: side::Handle) -> Self {
+    pub(crate) fn new(instance: side::Handle) -> Self {
         Self {
             instance,
             context: std::marker::PhantomData,

@@ -14,6 +14,8 @@ pub struct ContextOptions {
     pub refetch_on_focus: bool,
     /// Whether data older than `stale_time` is fetched again when the network is back.
     pub refetch_on_reconnect: bool,
+    /// Whether what went stale reaches every browser that shows it, whoever caused it.
+    pub live: bool,
 }
 
 impl ContextOptions {
@@ -25,6 +27,7 @@ impl ContextOptions {
             refetch_interval: None,
             refetch_on_focus: false,
             refetch_on_reconnect: false,
+            live: false,
         }
     }
 
@@ -60,6 +63,13 @@ impl ContextOptions {
     #[must_use]
     pub const fn refetch_on_reconnect(mut self) -> Self {
         self.refetch_on_reconnect = true;
+        self
+    }
+
+    /// Sets `live`.
+    #[must_use]
+    pub const fn live(mut self) -> Self {
+        self.live = true;
         self
     }
 }

@@ -4,14 +4,16 @@ pub(crate) use crate::Call as Callable;
 
 use crate::{
     Error, Query, Result,
-    browser::{self, Request, Response, Session},
+    browser::{self, Request, Session},
     call::build,
+    channel::client::call as socket,
     context::{
         client::{Answered, Bundle, Merge, Overlay, Page, Refreshed, Target},
         wire::{BUILD, MOUNTED},
     },
     json::Entries,
 };
+use futures::{FutureExt, future::BoxFuture};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -23,7 +25,13 @@ use std::sync::Arc;
 /// What the function answered, or NETWORK when no answer of the server's arrived.
 pub(crate) async fn call<C: Callable>(arguments: &C, overlays: Vec<Overlay>) -> Result<C::Output> {
     let body = serde_json::to_string(arguments).map_err(Error::internal)?;
-    let result = exchange(C::PATH, build::<C>(), body, overlays).await?;
+    // Known when this is compiled: without such a function there is no code for it
+    let (over, target): (Over, _) = if C::OVER_SOCKET {
+        (over_socket, C::NAME)
+    } else {
+        (over_http, C::PATH)
+    };
+    let result = exchange(over, target, build::<C>(), body, overlays).await?;
     serde_json::from_str(result.get()).map_err(browser::unreadable)
 }
 
@@ -59,29 +67,99 @@ pub(crate) fn spawn(call: impl Future<Output = ()> + 'static) {
     leptos::task::spawn_local(call);
 }
 
+/// What is sent.
+struct Sent {
+    /// Where to: a path, or a function's name.
+    target: &'static str,
+    build: String,
+    mounted: Option<String>,
+    body: String,
+}
+
+/// What came back.
+struct Answer {
+    session: Session,
+    parts: Entries,
+    /// What stands in place of a result.
+    error: Option<Error>,
+    status: u16,
+}
+
+type Over = fn(Sent) -> BoxFuture<'static, Result<Answer>>;
+
+fn over_http(sent: Sent) -> BoxFuture<'static, Result<Answer>> {
+    async {
+        let mut headers = vec![(BUILD, sent.build)];
+        if let Some(mounted) = sent.mounted {
+            headers.push((MOUNTED, mounted));
+        }
+        let request = Request {
+            path: sent.target.to_owned(),
+            body: Some(sent.body),
+            headers,
+        };
+        let response = browser::send(request).await?;
+        Ok(Answer {
+            session: response.session,
+            parts: serde_json::from_str(&response.text).unwrap_or_default(),
+            status: response.status,
+            error: response.success().err(),
+        })
+    }
+    .boxed()
+}
+
+fn over_socket(sent: Sent) -> BoxFuture<'static, Result<Answer>> {
+    async move {
+        let Sent {
+            target,
+            build,
+            mounted,
+            body,
+        } = sent;
+        let mut parts = socket::call(target, &build, mounted, &body).await?;
+        let error = parts.take("error");
+        Ok(Answer {
+            session: Session::Same,
+            error: error
+                .map(|error| serde_json::from_str(error.get()).unwrap_or_else(browser::unreadable)),
+            parts,
+            status: 200,
+        })
+    }
+    .boxed()
+}
+
 /// Sends a call, applies what the answer says of contexts, and returns its result.
 async fn exchange(
-    path: &str,
+    over: Over,
+    target: &'static str,
     build: String,
     body: String,
     overlays: Vec<Overlay>,
 ) -> Result<Box<RawValue>> {
     let page = Page::current();
     let since = page.now();
-    let mut headers = vec![(BUILD, build)];
-    if let Some(mounted) = page.mounted() {
-        headers.push((MOUNTED, mounted));
-    }
-    let request = Request {
-        path: path.to_owned(),
-        body: Some(body),
-        headers,
+    let _calling = page.calls();
+    let sent = Sent {
+        target,
+        build,
+        mounted: page.mounted(),
+        body,
     };
-    let response = browser::send(request).await?;
-    let mut parts = serde_json::from_str(&response.text).unwrap_or_default();
+    let Answer {
+        session,
+        mut parts,
+        error,
+        status,
+    } = over(sent).await?;
     let revisions: Vec<_> = overlays.iter().map(Overlay::revision).collect();
-    apply(&page, response.session, &mut parts, since);
-    let result = result(response, &mut parts)?;
+    apply(&page, session, &mut parts, since);
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let result = parts.take("result");
+    let result = result.ok_or_else(|| browser::not_ours(status))?;
     // All of them before the first is lifted, which may count as news itself
     let news: Vec<_> = overlays
         .iter()
@@ -94,13 +172,6 @@ async fn exchange(
     Ok(result)
 }
 
-fn result(response: Response, parts: &mut Entries) -> Result<Box<RawValue>> {
-    let status = response.status;
-    response.success()?;
-    let result = parts.take("result");
-    result.ok_or_else(|| browser::not_ours(status))
-}
-
 /// Hands the parts of an answer to the page. One that can't be read is left out: what the page
 /// shows may then be out of date, and the call itself is done.
 fn apply(page: &Page, session: Session, parts: &mut Entries, since: u64) {
@@ -109,6 +180,7 @@ fn apply(page: &Page, session: Session, parts: &mut Entries, since: u64) {
             target: Target::take_from(part).ok()?,
             member: part.take_text("member").ok()?,
             value: part.take("value")?,
+            version: part.take("version"),
         })
     });
     let refreshed = each(parts, "refreshed", |part| {

@@ -178,6 +178,11 @@ impl Stale {
         self.context
     }
 
+    /// The parameters that instances have which are meant.
+    pub(crate) fn scope(&self) -> &[(&'static str, Value)] {
+        &self.scope
+    }
+
     /// As it stands in the header `Mizan-Invalidate`.
     pub(crate) fn key(&self) -> String {
         key_of(
@@ -207,12 +212,35 @@ impl Serialize for Params<'_> {
 }
 
 /// A new value of one member.
-#[derive(Serialize)]
 pub(crate) struct Merge {
-    #[serde(flatten)]
     pub(crate) instance: Stale,
     member: &'static str,
     value: Box<RawValue>,
+}
+
+impl Merge {
+    /// Writes it without the braces around it.
+    pub(crate) fn write(&self, text: &mut Vec<u8>) -> crate::Result<()> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            #[serde(flatten)]
+            instance: &'a Stale,
+            member: &'a str,
+            value: &'a RawValue,
+        }
+        let Self {
+            instance,
+            member,
+            value,
+        } = self;
+        let written = serde_json::to_vec(&Written {
+            instance,
+            member,
+            value,
+        })?;
+        text.extend_from_slice(&written[1..written.len() - 1]);
+        Ok(())
+    }
 }
 
 /// Everything that a request has done to contexts so far.
@@ -231,6 +259,12 @@ impl Consequences {
             }
         }
         self.merges.extend(others.merges);
+    }
+
+    /// All that is no longer what it was: for others than the caller, a merge is that too.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Stale> {
+        let merges = self.merges.iter().map(|merge| &merge.instance);
+        self.stale.iter().chain(merges)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

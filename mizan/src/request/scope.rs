@@ -21,6 +21,8 @@ pub(crate) enum Way {
     Socket,
     /// To read a context: nothing has effects.
     Bundle,
+    /// To see who the caller is by now: their session is not even renewed.
+    Watch,
     /// For a page, or one of Leptos's own server functions.
     Page,
 }
@@ -89,10 +91,15 @@ impl Scope {
             Way::Socket => Err(Error::bad_request(
                 "the function sets a cookie, which a socket can't: call it over HTTP",
             )),
-            Way::Bundle => Err(Error::bad_request(
+            Way::Bundle | Way::Watch => Err(Error::bad_request(
                 "a member of a context only reads: nobody signs in or out there",
             )),
         }
+    }
+
+    /// Whether the caller has done something that keeps their session alive.
+    pub(crate) fn renews(&self) -> bool {
+        !matches!(self.0.way, Way::Watch)
     }
 
     /// Whether it is for a page.

@@ -6,7 +6,7 @@
 use super::{
     Site, answer,
     body::{self, Expected},
-    flush,
+    flush::Flush,
 };
 use crate::{
     Code, Error, Result,
@@ -14,7 +14,6 @@ use crate::{
     call::server::{Encoding, Registration, panicked},
     context::wire,
     limit,
-    mutation::consequences::Consequences,
     request::{Scope, Way},
 };
 use axum::{
@@ -69,11 +68,10 @@ async fn handle(
     };
     let mut result = work.run(function, parts, received).await;
     let (mut failed, is_form) = (result.is_err(), form.is_some());
-    let consequences = std::mem::take(&mut *work.scope.consequences());
-    let refreshed = match &result {
-        Ok(_) if !is_form => flush::refresh(&work, &consequences, mounted.as_ref()).await,
-        _ => Vec::new(),
-    };
+    let mut flush = Flush::publish(&work.scope).await;
+    if result.is_ok() && !is_form {
+        flush.refresh(&work, mounted.as_ref()).await;
+    }
     let commit = work.commit(result.as_ref().err()).await;
     let commit = commit.unwrap_or_else(|error| {
         failed = true;
@@ -82,15 +80,14 @@ async fn handle(
     });
     let mut response = match (form, result) {
         (Some(form), result) => form.answer(function, result.map(drop)),
-        (None, Ok(text)) => complete(text, &consequences, &refreshed),
+        (None, Ok(text)) => complete(text, &flush),
         // What a call inside of this one did remains done
-        (None, Err(error)) => answer::failure(&error, |text| {
-            flush::write(text, &consequences, &Vec::new())
-        }),
+        (None, Err(error)) => {
+            flush = flush.without_data();
+            answer::failure(&error, |text| flush.write(text))
+        }
     };
-    if !consequences.is_empty() {
-        flush::announce(response.headers_mut(), &consequences);
-    }
+    flush.announce(response.headers_mut());
     answer::extend(&mut response, &work.options, |name| {
         // A call that failed goes nowhere, or its error would be seen by nobody
         let goes_somewhere = *name == header::LOCATION || name.as_str() == REDIRECT_HEADER;
@@ -219,12 +216,8 @@ pub(super) async fn bounded<T>(
 }
 
 /// Ends an answer that has begun with its result.
-fn complete(
-    mut text: Vec<u8>,
-    consequences: &Consequences,
-    refreshed: &flush::Refreshed,
-) -> Response<Body> {
-    match flush::write(&mut text, consequences, refreshed) {
+fn complete(mut text: Vec<u8>, flush: &Flush) -> Response<Body> {
+    match flush.write(&mut text) {
         Ok(()) => {
             text.push(b'}');
             answer::json(StatusCode::OK, text)

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     Error, Result,
-    auth::{Commit, bearer},
+    auth::{Commit, bearer, principal, who},
     call::server::buffer,
     context::{
         Value,
-        server::{Instance, Values, run_all},
+        server::{Instance, Values, run_all, write_version},
     },
     request::{Scope, Way},
 };
@@ -61,12 +61,19 @@ async fn read(work: &Work, parts: Parts) -> Result<Vec<u8>> {
     let entry = entry.ok_or_else(|| Error::not_found("there is no such context"))?;
     let instance = Instance::read(entry.context, values(parts.uri.query())?)?;
     work.provide(parts);
+    // What is read from here on is at least of this version
+    let version = site.live.version(instance.context);
     // A member that takes too long leaves the others their answers: a little before all of it does
     let timeout = site.request_timeout.mul_f64(0.95);
-    let outcomes = in_owner(&work.owner, || run_all(&entry.members, &instance, timeout));
+    let outcomes = in_owner(&work.owner, || run_all(&entry.members, &instance, timeout)).await;
+    if entry.context.is_live {
+        let who = who(in_owner(&work.owner, principal).await?)?;
+        site.live.judge(who, instance.key(), outcomes.may_be_read());
+    }
     let mut text = buffer();
     text.push(b'{');
-    outcomes.await.write(&mut text)?;
+    outcomes.write(&mut text)?;
+    write_version(&mut text, version.as_ref())?;
     text.push(b'}');
     Ok(text)
 }

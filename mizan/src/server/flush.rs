@@ -12,16 +12,18 @@ use super::{
 };
 use crate::{
     Result,
+    channel::{Position, server::Versions},
     context::{
         Value,
-        server::{Instance, Outcomes, Values, run_all},
+        server::{Instance, Outcomes, Values, run_all, write_version},
         wire::LONGEST_MOUNTED,
     },
     mutation::consequences::Consequences,
+    request::Scope,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures::future::join_all;
-use sfv::{BareItem, List, ListEntry, Parser};
+use sfv::{BareItem, Item, List, ListEntry, Parser};
 use std::{collections::HashSet, time::Duration};
 
 /// The header that says what a call made stale: a List of RFC 9651.
@@ -36,44 +38,127 @@ const MOST_REFRESHED: usize = 64;
 /// How long an answer waits for them.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Instances with their new data.
-pub(super) type Refreshed = Vec<(Instance, Outcomes)>;
+/// What the answer to a call says of contexts.
+#[derive(Default)]
+pub(super) struct Flush {
+    consequences: Consequences,
+    refreshed: Vec<Refreshed>,
+    versions: Versions,
+}
 
-/// Runs again what the browser shows and the call made stale: everything, where the caller has
-/// signed in or out.
-pub(super) async fn refresh(
-    work: &Work,
-    consequences: &Consequences,
-    mounted: Option<&HeaderValue>,
-) -> Refreshed {
-    let all = work.scope.identity().has_changed();
-    if consequences.stale.is_empty() && !all {
-        return Vec::new();
+/// An instance with its new data.
+struct Refreshed {
+    instance: Instance,
+    outcomes: Outcomes,
+    version: Option<Position>,
+}
+
+impl Flush {
+    /// Takes what the calls of a request did to contexts, and tells everybody else who shows them.
+    pub(super) async fn publish(scope: &Scope) -> Self {
+        let consequences = std::mem::take(&mut *scope.consequences());
+        let versions = if consequences.is_empty() {
+            Versions::default()
+        } else {
+            scope.site().live.publish(&consequences).await
+        };
+        Self {
+            consequences,
+            versions,
+            refreshed: Vec::new(),
+        }
     }
-    let Some(mounted) = mounted else {
-        return Vec::new();
-    };
-    let site = work.scope.site();
-    let stale = |instance: &Instance| {
-        let mut stale = consequences.stale.iter();
-        all || stale.any(|stale| stale.concerns(instance))
-    };
-    let instances = instances(mounted, site).filter(stale).take(MOST_REFRESHED);
-    let timeout = site.request_timeout.min(LONGEST_WAIT);
-    let runs = instances.map(|instance| {
-        in_owner(&work.owner, || async move {
-            let members = site
-                .contexts
-                .get(instance.context)
-                .map(|entry| &*entry.members);
-            let outcomes = run_all(members.unwrap_or_default(), &instance, timeout).await;
-            (instance, outcomes)
-        })
-    });
-    let mut refreshed = join_all(runs.collect::<Vec<_>>()).await;
-    // What failed for a reason that passes is fetched by the browser when it likes
-    refreshed.retain(|(_, outcomes)| outcomes.are_settled());
-    refreshed
+
+    /// Runs again what the browser shows and the call made stale: everything, where the caller has
+    /// signed in or out.
+    pub(super) async fn refresh(&mut self, work: &Work, mounted: Option<&HeaderValue>) {
+        let all = work.scope.identity().has_changed();
+        let stale = &self.consequences.stale;
+        if stale.is_empty() && !all {
+            return;
+        }
+        let Some(mounted) = mounted else { return };
+        let site = work.scope.site();
+        let stale = |instance: &Instance| all || stale.iter().any(|stale| stale.concerns(instance));
+        let instances = instances(mounted, site).filter(stale).take(MOST_REFRESHED);
+        let timeout = site.request_timeout.min(LONGEST_WAIT);
+        let versions = &self.versions;
+        let runs = instances.map(|instance| {
+            in_owner(&work.owner, || async move {
+                let known = versions.of(instance.context).cloned();
+                // Before it is read
+                let version = known.or_else(|| site.live.version(instance.context));
+                let entry = site.contexts.get(instance.context);
+                let members = entry.map(|entry| &*entry.members).unwrap_or_default();
+                let outcomes = run_all(members, &instance, timeout).await;
+                Refreshed {
+                    instance,
+                    outcomes,
+                    version,
+                }
+            })
+        });
+        let mut refreshed = join_all(runs.collect::<Vec<_>>()).await;
+        // What failed for a reason that passes is fetched by the browser when it likes
+        refreshed.retain(|fresh| fresh.outcomes.are_settled());
+        self.refreshed = refreshed;
+    }
+
+    /// Appends it to an object whose last member was just written.
+    pub(super) fn write(&self, text: &mut Vec<u8>) -> Result<()> {
+        let Consequences { stale, merges } = &self.consequences;
+        if !stale.is_empty() {
+            text.extend_from_slice(b",\"invalidate\":");
+            serde_json::to_writer(&mut *text, stale)?;
+        }
+        if !merges.is_empty() {
+            text.extend_from_slice(b",\"merge\":[");
+            for (index, merge) in merges.iter().enumerate() {
+                text.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+                merge.write(text)?;
+                write_version(text, self.versions.of(merge.instance.context()))?;
+                text.push(b'}');
+            }
+            text.push(b']');
+        }
+        if !self.refreshed.is_empty() {
+            text.extend_from_slice(b",\"refreshed\":[");
+            for (index, fresh) in self.refreshed.iter().enumerate() {
+                text.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+                fresh.instance.write(text)?;
+                text.push(b',');
+                fresh.outcomes.write(text)?;
+                write_version(text, fresh.version.as_ref())?;
+                text.push(b'}');
+            }
+            text.push(b']');
+        }
+        Ok(())
+    }
+
+    /// Forgets the new data: an error has no room for it.
+    pub(super) fn without_data(mut self) -> Self {
+        self.refreshed.clear();
+        self
+    }
+
+    /// Says in a header what went stale, for caches on the way.
+    pub(super) fn announce(&self, headers: &mut HeaderMap) {
+        if self.consequences.is_empty() {
+            return;
+        }
+        let stale = || self.consequences.all();
+        let mut keys: Vec<_> = stale().map(|stale| stale.key()).collect();
+        if keys.iter().map(|key| key.len() + 2).sum::<usize>() > LONGEST_INVALIDATE {
+            // All of a context is more than was said, and never less
+            keys = stale().map(|stale| stale.context().to_owned()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        if let Ok(value) = HeaderValue::from_str(&keys.join(", ")) {
+            headers.insert(INVALIDATE, value);
+        }
+    }
 }
 
 /// The instances that the header names and that there can be, each one once.
@@ -85,14 +170,19 @@ fn instances(header: &HeaderValue, site: &Site) -> impl Iterator<Item = Instance
     let mut known = HashSet::new();
     list.into_iter()
         .flatten()
-        .filter_map(|entry| instance(entry, site))
+        .filter_map(|entry| match entry {
+            ListEntry::Item(item) => instance(item, site),
+            ListEntry::InnerList(_) => None,
+        })
         .filter(move |instance| known.insert(instance.key()))
 }
 
-fn instance(entry: ListEntry, site: &Site) -> Option<Instance> {
-    let ListEntry::Item(item) = entry else {
-        return None;
-    };
+/// The instance that a key names.
+pub(super) fn instance_of(key: &str, site: &Site) -> Option<Instance> {
+    instance(Parser::new(key).parse::<Item>().ok()?, site)
+}
+
+fn instance(item: Item, site: &Site) -> Option<Instance> {
     let BareItem::Token(context) = item.bare_item else {
         return None;
     };
@@ -109,48 +199,4 @@ fn instance(entry: ListEntry, site: &Site) -> Option<Instance> {
         values.push(name.into(), value);
     }
     Instance::read(entry.context, values).ok()
-}
-
-/// Appends what the call did to contexts to an object whose last member was just written.
-pub(super) fn write(
-    text: &mut Vec<u8>,
-    consequences: &Consequences,
-    refreshed: &Refreshed,
-) -> Result<()> {
-    if !consequences.stale.is_empty() {
-        text.extend_from_slice(b",\"invalidate\":");
-        serde_json::to_writer(&mut *text, &consequences.stale)?;
-    }
-    if !consequences.merges.is_empty() {
-        text.extend_from_slice(b",\"merge\":");
-        serde_json::to_writer(&mut *text, &consequences.merges)?;
-    }
-    if !refreshed.is_empty() {
-        text.extend_from_slice(b",\"refreshed\":[");
-        for (index, (instance, outcomes)) in refreshed.iter().enumerate() {
-            text.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-            instance.write(text)?;
-            text.push(b',');
-            outcomes.write(text)?;
-            text.push(b'}');
-        }
-        text.push(b']');
-    }
-    Ok(())
-}
-
-/// Says in a header what went stale, for caches on the way.
-pub(super) fn announce(headers: &mut HeaderMap, consequences: &Consequences) {
-    let merges = consequences.merges.iter().map(|merge| &merge.instance);
-    let stale = || consequences.stale.iter().chain(merges.clone());
-    let mut keys: Vec<_> = stale().map(|stale| stale.key()).collect();
-    if keys.iter().map(|key| key.len() + 2).sum::<usize>() > LONGEST_INVALIDATE {
-        // All of a context is more than was said, and never less
-        keys = stale().map(|stale| stale.context().to_owned()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-    }
-    if let Ok(value) = HeaderValue::from_str(&keys.join(", ")) {
-        headers.insert(INVALIDATE, value);
-    }
 }

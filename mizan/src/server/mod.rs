@@ -40,7 +40,7 @@ use crate::{
     call::{server::Registration, wire::PREFIX},
     channel::{
         self, Channels,
-        server::{ChannelRegistration, Hub},
+        server::{ChannelRegistration, Hub, Live},
     },
     context::server::Contexts,
     limit::Limits,
@@ -109,11 +109,17 @@ pub(crate) struct Site {
     pub(crate) cross_site: CrossSite,
     pub(crate) channels: HashMap<&'static str, &'static ChannelRegistration>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) live: Live,
+    pub(crate) seats: socket::Seats,
+    pub(crate) sockets_per_user: usize,
+    pub(crate) frames_per_second: u32,
+    pub(crate) identity_recheck: Duration,
 }
 
 impl Mizan {
     /// Starts from the options that `leptos::config::get_configuration` read, with every default.
     pub fn new(options: LeptosOptions) -> Self {
+        let hub = Hub::new(Channels::memory().into_layer());
         Self {
             site: Site {
                 options,
@@ -130,7 +136,12 @@ impl Mizan {
                 proxies: Proxies::default(),
                 cross_site: CrossSite::default(),
                 channels: HashMap::new(),
-                hub: Hub::new(Channels::memory().into_layer()),
+                live: Live::new(&hub, std::iter::empty()),
+                hub,
+                seats: socket::Seats::default(),
+                sockets_per_user: 64,
+                frames_per_second: 500,
+                identity_recheck: Duration::from_secs(4),
             },
             rate: None,
             trusted_origins: Vec::new(),
@@ -170,6 +181,32 @@ impl Mizan {
     /// nodes; the memory of this process by default.
     pub fn channels(mut self, channels: Channels) -> Self {
         self.site.hub = Hub::new(channels.into_layer());
+        self
+    }
+
+    /// Sets how many sockets one user may have on this node: each page that has joined something
+    /// has one. 64 by default; further ones are answered 429.
+    ///
+    /// Visitors who have not signed in are not counted: those behind one proxy look the same.
+    pub fn sockets_per_user(mut self, most: usize) -> Self {
+        self.site.sockets_per_user = most;
+        self
+    }
+
+    /// Sets how many frames of one socket are read in a second; 500 by default, and at least one.
+    /// Further ones wait for the next second.
+    pub fn frames_per_second(mut self, most: u32) -> Self {
+        self.site.frames_per_second = most.max(1);
+        self
+    }
+
+    /// Sets how often it is looked whether somebody who has joined channels is still signed in, and
+    /// may still what they might; every 4 seconds by default.
+    ///
+    /// Each look costs what a guarded call does: it reads the session, and asks the backend for
+    /// the user. Sites with very many sockets may want it less often.
+    pub fn identity_recheck(mut self, period: Duration) -> Self {
+        self.site.identity_recheck = period.max(Duration::from_millis(100));
         self
     }
 
@@ -302,6 +339,7 @@ impl Mizan {
         RegistryError::unless_empty(mistakes)?;
         self.site.contexts = Contexts::new(registry.contexts, registry.members);
         channel::server::runs(&self.site.hub);
+        self.site.live = Live::new(&self.site.hub, self.site.contexts.live());
         let site = Arc::new(self.site);
         let mut router = Router::new();
         for function in registry.functions {

@@ -108,7 +108,7 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
         let scope = of_request.flatten();
         let scope = scope.unwrap_or_else(|| Scope::new(Arc::clone(&site), Way::Page));
         provide_context(scope.clone());
-        context::server::start_global(&scope, &site);
+        context::server::start_global(&scope);
     }
 }
 

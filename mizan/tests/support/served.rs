@@ -39,11 +39,18 @@ impl Served {
 
     /// Opens a socket as the one whose cookie it is.
     pub(crate) async fn connect(&self, cookie: &str) -> Socket {
+        self.try_connect(cookie).await.unwrap()
+    }
+
+    pub(crate) async fn try_connect(
+        &self,
+        cookie: &str,
+    ) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
         let url = format!("ws://{}/api/mizan/ws", self.addr);
         let mut request = url.into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("cookie", cookie.parse().unwrap());
-        Socket(connect_async(request).await.unwrap().0)
+        Ok(Socket(connect_async(request).await?.0))
     }
 
     pub(crate) async fn stop(self) {

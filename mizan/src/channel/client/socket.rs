@@ -1,8 +1,7 @@
-use super::subscription::Joined;
 use crate::{
-    Error,
     browser::{self, Connection, Heard, Timer, Wake},
-    channel::{Position, Status},
+    channel::Position,
+    context::client::on_change,
     json::Entries,
 };
 use serde_json::value::RawValue;
@@ -23,6 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection stays that nobody uses.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Something that goes over the page's socket.
+pub(super) trait Use {
+    /// Whether it needs a connection.
+    fn is_needed(&self) -> bool;
+
+    /// There is one: it says what it has to.
+    fn opened(&self, socket: &Socket);
+
+    /// The server has said something, to this use or another.
+    fn hear(&self, op: &str, frame: &mut Entries);
+
+    /// The connection is gone.
+    fn lost(&self);
+}
+
 thread_local! {
     static SOCKET: Rc<Socket> = Rc::new(Socket::default());
 }
@@ -31,8 +45,7 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Socket {
     state: RefCell<State>,
-    joined: RefCell<Vec<(u64, Rc<Joined>)>>,
-    last_id: Cell<u64>,
+    uses: RefCell<Vec<Rc<dyn Use>>>,
     /// How often it was tried to connect since it last was.
     attempts: Cell<u32>,
     /// Runs next: another attempt, a heartbeat, or the end of what nobody uses.
@@ -55,38 +68,40 @@ impl Socket {
         SOCKET.with(Rc::clone)
     }
 
-    /// Joins a channel as soon as there is a connection, and again whenever there is another.
-    pub(super) fn join(self: &Rc<Self>, joined: Rc<Joined>) -> u64 {
-        let id = self.last_id.get() + 1;
-        self.last_id.set(id);
-        if let State::Open(connection) = &*self.state.borrow() {
-            connection.send(&joined.join(id));
-        }
-        self.joined.borrow_mut().push((id, joined));
-        if matches!(*self.state.borrow(), State::Closed) {
-            self.open();
-        }
-        id
+    /// Carries something, from now on.
+    pub(super) fn carry(&self, part: Rc<dyn Use>) {
+        self.uses.borrow_mut().push(part);
     }
 
-    pub(super) fn leave(self: &Rc<Self>, id: u64) {
-        self.joined.borrow_mut().retain(|(known, _)| *known != id);
-        if let State::Open(connection) = &*self.state.borrow() {
-            connection.send(&format!(r#"{{"op":"leave","id":{id}}}"#));
+    /// Sends a frame. Returns whether there is a connection to send it over.
+    pub(super) fn send(&self, frame: &str) -> bool {
+        let state = self.state.borrow();
+        if let State::Open(connection) = &*state {
+            connection.send(frame);
+            return true;
         }
-        if self.joined.borrow().is_empty() {
+        false
+    }
+
+    /// Opens a connection, unless there is one, or will be.
+    pub(super) fn open(self: &Rc<Self>) {
+        if matches!(*self.state.borrow(), State::Closed) {
+            self.connect();
+        }
+    }
+
+    /// Closes the connection in a while, if nobody needs it any more.
+    pub(super) fn linger(self: &Rc<Self>) {
+        if !self.is_needed() {
             self.after(LINGER, Self::close_unused);
         }
     }
 
-    /// Sends a frame, if there is a connection.
-    pub(super) fn send(&self, frame: &str) {
-        if let State::Open(connection) = &*self.state.borrow() {
-            connection.send(frame);
-        }
+    fn is_needed(&self) -> bool {
+        self.uses.borrow().iter().any(|part| part.is_needed())
     }
 
-    fn open(self: &Rc<Self>) {
+    fn connect(self: &Rc<Self>) {
         self.watch();
         let socket = Rc::downgrade(self);
         let connection = Connection::open(move |heard| {
@@ -94,15 +109,13 @@ impl Socket {
                 socket.hear(heard);
             }
         });
-        *self.state.borrow_mut() = match connection {
-            Some(connection) => State::Opening(connection),
-            None => State::Waiting,
-        };
-        if matches!(*self.state.borrow(), State::Waiting) {
-            self.wait();
-        } else {
+        let is_opening = connection.is_some();
+        *self.state.borrow_mut() = connection.map_or(State::Waiting, State::Opening);
+        if is_opening {
             // One that neither opens nor fails
             self.after(PATIENCE, Self::lose);
+        } else {
+            self.wait();
         }
     }
 
@@ -110,6 +123,8 @@ impl Socket {
         match heard {
             Heard::Opened => self.opened(),
             Heard::Text(text) => {
+                // Not before: a server may let everybody in, and end
+                self.attempts.set(0);
                 self.listen();
                 self.take(&text);
             }
@@ -123,75 +138,51 @@ impl Socket {
             *self.state.borrow_mut() = state;
             return;
         };
-        self.attempts.set(0);
-        for (id, joined) in &*self.joined.borrow() {
-            connection.send(&joined.join(*id));
-        }
         *self.state.borrow_mut() = State::Open(connection);
+        for part in self.uses() {
+            part.opened(self);
+        }
         self.listen();
     }
 
     /// Takes a frame of the server's.
-    fn take(self: &Rc<Self>, text: &str) {
+    fn take(&self, text: &str) {
         let Ok(mut frame) = serde_json::from_str::<Entries>(text) else {
             return;
         };
         let Ok(op) = frame.take_text("op") else {
             return;
         };
-        let Some(id) = frame.take("id").and_then(|id| number(&id)) else {
-            return;
-        };
-        let found = {
-            let joined = self.joined.borrow();
-            let found = joined.iter().find(|(known, _)| *known == id);
-            found.map(|(_, joined)| Rc::clone(joined))
-        };
-        // It was left, and the server did not know yet
-        let Some(joined) = found else { return };
-        match &*op {
-            "joined" => {
-                let recovered = frame
-                    .take("recovered")
-                    .is_some_and(|flag| flag.get() == "true");
-                if let Some(position) = position(&mut frame) {
-                    for message in joined.joined(id, position, recovered) {
-                        self.send(&message);
-                    }
-                }
-            }
-            "message" => {
-                let offset = frame.take("offset").and_then(|offset| number(&offset));
-                if let (Some(offset), Some(message)) = (offset, frame.take("message")) {
-                    joined.message(offset, &message);
-                }
-            }
-            "presence" => joined.presence(&mut frame),
-            "sent" => {
-                if let Ok(key) = frame.take_text("key") {
-                    joined.settled(&key);
-                }
-            }
-            "left" | "error" => {
-                let error = frame.take("error");
-                let error = error.and_then(|error| serde_json::from_str::<Error>(error.get()).ok());
-                joined.refused(frame.take_text("key").ok().as_deref(), error);
-            }
-            _ => {}
+        for part in self.uses() {
+            part.hear(&op, &mut frame);
         }
     }
 
     /// The connection is gone: another one is tried after a while.
     fn lose(self: &Rc<Self>) {
         drop(self.state.take());
-        if self.joined.borrow().is_empty() {
+        for part in self.uses() {
+            part.lost();
+        }
+        if self.is_needed() {
+            self.wait();
+        } else {
             *self.timer.borrow_mut() = None;
+        }
+    }
+
+    /// Connects anew: the visitor has become somebody else, whose cookie the server is yet to see.
+    fn begin_anew(self: &Rc<Self>) {
+        if matches!(*self.state.borrow(), State::Closed) {
             return;
         }
-        for joined in self.all() {
-            joined.lost();
+        drop(self.state.take());
+        for part in self.uses() {
+            part.lost();
         }
-        self.wait();
+        if self.is_needed() {
+            self.connect();
+        }
     }
 
     fn wait(self: &Rc<Self>) {
@@ -201,11 +192,13 @@ impl Socket {
         let longest = (FIRST_WAIT * f64::from(1 << attempts.min(6))).min(LONGEST_WAIT);
         // All of it at random (AWS's "full jitter"): thousands come back to a server that restarts
         let wait = longest * browser::jitter();
-        self.after(Duration::from_millis(wait as u64), |socket| {
-            if matches!(*socket.state.borrow(), State::Waiting) {
-                socket.open();
-            }
-        });
+        self.after(Duration::from_millis(wait as u64), Self::try_again);
+    }
+
+    fn try_again(self: &Rc<Self>) {
+        if matches!(*self.state.borrow(), State::Waiting) {
+            self.connect();
+        }
     }
 
     /// Tries at once, where it waits: the network is back, or the page is looked at again.
@@ -221,10 +214,9 @@ impl Socket {
             if why == Wake::Reconnect {
                 socket.attempts.set(0);
             }
-            if matches!(*socket.state.borrow(), State::Waiting) {
-                socket.open();
-            }
+            socket.try_again();
         });
+        on_change(|| Self::current().begin_anew());
     }
 
     /// Waits for the next frame; after a silence the server is asked for one.
@@ -233,13 +225,11 @@ impl Socket {
             socket.send(r#"{"op":"ping"}"#);
             socket.after(PATIENCE, Self::lose);
         });
-        if self.joined.borrow().is_empty() {
-            self.after(LINGER, Self::close_unused);
-        }
+        self.linger();
     }
 
     fn close_unused(self: &Rc<Self>) {
-        if self.joined.borrow().is_empty() {
+        if !self.is_needed() {
             drop(self.state.take());
         }
     }
@@ -255,27 +245,18 @@ impl Socket {
         drop(before);
     }
 
-    fn all(&self) -> Vec<Rc<Joined>> {
-        let joined = self.joined.borrow();
-        joined.iter().map(|(_, joined)| Rc::clone(joined)).collect()
+    fn uses(&self) -> Vec<Rc<dyn Use>> {
+        self.uses.borrow().clone()
     }
 }
 
-fn number(text: &RawValue) -> Option<u64> {
+pub(super) fn number(text: &RawValue) -> Option<u64> {
     text.get().parse().ok()
 }
 
-fn position(frame: &mut Entries) -> Option<Position> {
+pub(super) fn position(frame: &mut Entries) -> Option<Position> {
     Some(Position {
         epoch: frame.take_text("epoch").ok()?,
         offset: frame.take("offset").and_then(|offset| number(&offset))?,
     })
-}
-
-/// What a channel is while there is no connection.
-pub(super) fn without_connection(status: &Status) -> Status {
-    match status {
-        Status::Connecting => Status::Connecting,
-        _ => Status::Reconnecting,
-    }
 }

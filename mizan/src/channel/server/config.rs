@@ -32,6 +32,16 @@ impl Channels {
         ChannelsBuilder::default().memory()
     }
 
+    /// Connects to the layer that a URL names, with every default; see
+    /// [`ChannelsBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// Where the layer can't be reached, or the URL names one that this build has not.
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::builder().connect(url).await
+    }
+
     /// Starts from 100 messages or five minutes of history.
     pub fn builder() -> ChannelsBuilder {
         ChannelsBuilder::default()

@@ -66,6 +66,11 @@ pub trait ChannelHandler: Channel {
     }
 }
 
+/// The name of a channel's group in the layer, where there are others beside those of channels.
+pub(super) fn group<C: ChannelHandler>(channel: &C) -> String {
+    format!("channel:{}", channel.group())
+}
+
 /// Adds a message to the group of a channel.
 ///
 /// # Errors
@@ -75,7 +80,7 @@ pub trait ChannelHandler: Channel {
 pub async fn push<C: ChannelHandler>(channel: &C, message: C::ServerMessage) -> Result<Position> {
     let text = Bytes::from(serde_json::to_vec(&message)?);
     drop(message);
-    current_hub()?.publish(&channel.group(), text, None).await
+    current_hub()?.publish(&group(channel), text, None).await
 }
 
 /// Returns where the group of a channel is.
@@ -84,7 +89,7 @@ pub async fn push<C: ChannelHandler>(channel: &C, message: C::ServerMessage) -> 
 ///
 /// As of [`push`].
 pub async fn position<C: ChannelHandler>(channel: &C) -> Result<Position> {
-    current_hub()?.position(&channel.group()).await
+    current_hub()?.position(&group(channel)).await
 }
 
 /// The servers that run in this process: what is sent outside of a request goes to the only one.

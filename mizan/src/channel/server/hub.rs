@@ -30,7 +30,6 @@ use std::{
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-#[derive(Debug)]
 pub(crate) struct Hub {
     layer: Box<dyn Layer>,
     groups: Mutex<HashMap<Arc<str>, Group>>,
@@ -50,9 +49,19 @@ pub(crate) struct Joining<'a> {
     pub(crate) standing: &'a Arc<Standing>,
 }
 
-#[derive(Debug)]
+/// Somebody on this node who follows a group, other than over a socket. It is called in order,
+/// and does not block.
+pub(super) trait Follower: Send + Sync {
+    /// The group has another message.
+    fn message(&self, message: &Message, epoch: &str);
+
+    /// Messages before this position may have been lost.
+    fn lost(&self, position: &Position);
+}
+
 struct Group {
     members: Vec<Member>,
+    follower: Option<Weak<dyn Follower>>,
     /// Where the group is, as far as its members were told.
     at: At,
     /// What comes while the history is read; `None` while it is not.
@@ -91,6 +100,14 @@ enum State {
     Joining(Vec<(Arc<str>, Message)>),
     /// It has everything up to here.
     Joined(At),
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("layer", &self.layer)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Hub {
@@ -162,15 +179,7 @@ impl Hub {
             self.attend();
         }
         let (membership, subscribed) = self.enter(group, joining);
-        {
-            let mut subscribed = subscribed.lock().await;
-            if !*subscribed {
-                self.layer.subscribe(group).await?;
-                let past = self.layer.past(group, None).await?;
-                self.recovered(&membership.group, past);
-                *subscribed = true;
-            }
-        }
+        self.subscribe(&membership.group, &subscribed).await?;
         let past = self.layer.past(group, since).await?;
         standing.arrive(self, &membership.group);
         if let Some(group) = self.groups().get_mut(&membership.group) {
@@ -180,6 +189,70 @@ impl Hub {
             }
         }
         Ok(membership)
+    }
+
+    /// Has the layer tell of a group, unless it does.
+    async fn subscribe(
+        self: &Arc<Self>,
+        group: &Arc<str>,
+        subscribed: &tokio::sync::Mutex<bool>,
+    ) -> Result<()> {
+        let mut subscribed = subscribed.lock().await;
+        if !*subscribed {
+            self.layer.subscribe(group).await?;
+            let past = self.layer.past(group, None).await?;
+            self.recovered(group, past);
+            *subscribed = true;
+        }
+        Ok(())
+    }
+
+    /// Follows a group, as long as the follower is there. One that can't be followed yet is, as
+    /// soon as the layer can be reached.
+    pub(super) fn follow(self: &Arc<Self>, group: &str, follower: Weak<dyn Follower>) {
+        let name: Arc<str> = group.into();
+        let subscribed = {
+            let mut groups = self.groups();
+            let group = groups.entry(Arc::clone(&name)).or_insert_with(Group::new);
+            group.follower = Some(follower);
+            Arc::clone(&group.subscribed)
+        };
+        let hub = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut wait = FIRST_WAIT;
+            while let Some(hub) = hub.upgrade() {
+                if hub.subscribe(&name, &subscribed).await.is_ok() {
+                    return;
+                }
+                drop(hub);
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        });
+    }
+
+    /// Where a group is as far as this node has heard, which may be a moment behind; `None` where
+    /// it does not follow it.
+    pub(super) fn heard(&self, group: &str) -> Option<Position> {
+        let groups = self.groups();
+        let group = groups.get(group)?;
+        (!group.at.epoch.is_empty()).then(|| group.at.position())
+    }
+
+    /// What came in a group since a position; `None` where some of that is lost.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE where the layer can't be reached.
+    pub(super) async fn missed(
+        &self,
+        group: &str,
+        since: &Position,
+    ) -> Result<Option<Vec<Message>>> {
+        if self.heard(group).as_ref() == Some(since) {
+            return Ok(Some(Vec::new()));
+        }
+        Ok(self.layer.past(group, Some(since)).await?.missed)
     }
 
     fn enter(
@@ -256,7 +329,7 @@ impl Hub {
             return;
         };
         group.members.retain(|member| !member.is(line, id));
-        if group.members.is_empty() {
+        if group.is_unused() {
             let (hub, name) = (Arc::clone(self), Arc::clone(name));
             tokio::spawn(async move { hub.forget(&name).await });
         }
@@ -270,14 +343,14 @@ impl Hub {
         };
         // Who joins meanwhile waits for it
         let mut subscribed = subscribed.lock().await;
-        if !self.is_empty(name) {
+        if !self.is_unused(name) {
             return;
         }
         *subscribed = false;
         self.layer.unsubscribe(name).await;
         let mut groups = self.groups();
         if let Some(group) = groups.get_mut(name) {
-            if group.members.is_empty() {
+            if group.is_unused() {
                 groups.remove(name);
             } else {
                 // Nothing was told of it for a moment
@@ -286,11 +359,8 @@ impl Hub {
         }
     }
 
-    fn is_empty(&self, name: &Arc<str>) -> bool {
-        let groups = self.groups();
-        groups
-            .get(name)
-            .is_none_or(|group| group.members.is_empty())
+    fn is_unused(&self, name: &Arc<str>) -> bool {
+        self.groups().get(name).is_none_or(Group::is_unused)
     }
 
     fn hear(self: &Arc<Self>, event: Event) {
@@ -343,7 +413,7 @@ impl Hub {
             while let Some(hub) = hub.upgrade() {
                 match hub.layer.past(&name, Some(&since)).await {
                     Ok(past) => return hub.recovered(&name, past),
-                    Err(_) if hub.is_empty(&name) => return,
+                    Err(_) if hub.is_unused(&name) => return,
                     Err(_) => {}
                 }
                 drop(hub);
@@ -397,6 +467,7 @@ impl Group {
     fn new() -> Self {
         Self {
             members: Vec::new(),
+            follower: None,
             at: At {
                 epoch: "".into(),
                 offset: 0,
@@ -404,6 +475,14 @@ impl Group {
             held: Some(Vec::new()),
             subscribed: Arc::default(),
         }
+    }
+
+    fn is_unused(&self) -> bool {
+        self.members.is_empty() && self.follower().is_none()
+    }
+
+    fn follower(&self) -> Option<Arc<dyn Follower>> {
+        self.follower.as_ref().and_then(Weak::upgrade)
     }
 
     /// Takes what the layer says came next.
@@ -427,6 +506,9 @@ impl Group {
         let mut frames = Frames::new(|id| frame(id, &message));
         for member in &mut self.members {
             member.take(epoch, &message, &mut frames);
+        }
+        if let Some(follower) = self.follower() {
+            follower.message(&message, epoch);
         }
         Taken::Done
     }
@@ -456,6 +538,9 @@ impl Group {
 
     /// Tells the members that what came before `at` is lost.
     fn restart(&mut self, at: At) {
+        if let Some(follower) = self.follower().filter(|_| self.at != at) {
+            follower.lost(&at.position());
+        }
         for member in &mut self.members {
             let State::Joined(known) = &mut member.state else {
                 continue;

@@ -13,8 +13,6 @@ const MOST_BYTES: usize = 1024 * 1024;
 pub(crate) enum End {
     /// Its reader is slower than what it has joined: it comes back, and gets what it missed.
     TooSlow,
-    /// The server stops.
-    GoingAway,
 }
 
 /// The frames that wait to be sent over a socket, never more than a bound.
@@ -46,12 +44,6 @@ impl Line {
             waiting.finish(End::TooSlow);
         }
         drop(waiting);
-        self.wake.notify_one();
-    }
-
-    /// Ends the socket, whatever waits for it.
-    pub(crate) fn end(&self, end: End) {
-        self.waiting().finish(end);
         self.wake.notify_one();
     }
 

@@ -6,6 +6,7 @@
 //! | `registration` | channels as the whole program has them |
 //! | `handler` | what an application says of a channel |
 //! | `hub` | the groups that this node's sockets have joined |
+//! | `live` | who shows which instances of live contexts |
 //! | `presence` | who is in which group, on all nodes |
 //! | `line` | what is on its way to one socket |
 //! | `render` | channels in a page that is being rendered |
@@ -14,6 +15,7 @@ mod config;
 mod handler;
 mod hub;
 mod line;
+mod live;
 mod presence;
 mod registration;
 pub(crate) mod render;
@@ -25,5 +27,6 @@ pub use registration::{ChannelRegistration, ServerAddress};
 pub(crate) use {
     hub::{Hub, Joining, Membership},
     line::{End, Line},
+    live::{Live, Shown, Versions},
     registration::Handler,
 };

@@ -1,10 +1,5 @@
 use super::{ChannelContext, ChannelHandler};
-use crate::{
-    Error, Result,
-    channel::Address,
-    context::{key_of, server::Values},
-    registry::Location,
-};
+use crate::{Error, Result, channel::Address, context::server::Values, registry::Location};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
@@ -41,9 +36,6 @@ impl ChannelRegistration {
 
 /// A handler, for the parameters that somebody has joined with.
 pub(crate) trait Handler: Send + Sync {
-    /// The channel's name and parameters.
-    fn key(&self) -> String;
-
     fn group(&self) -> String;
 
     fn authorize<'a>(&'a self, cx: &'a ChannelContext) -> BoxFuture<'a, Result<bool>>;
@@ -61,12 +53,8 @@ pub(crate) trait Handler: Send + Sync {
 }
 
 impl<C: ChannelHandler> Handler for C {
-    fn key(&self) -> String {
-        key_of(C::NAME, C::PARAMETERS.iter().copied().zip(&self.values()))
-    }
-
     fn group(&self) -> String {
-        ChannelHandler::group(self)
+        super::handler::group(self)
     }
 
     fn authorize<'a>(&'a self, cx: &'a ChannelContext) -> BoxFuture<'a, Result<bool>> {

@@ -1,30 +1,10 @@
 //! A channel in a page that is being rendered: nothing is joined.
 
 use crate::{
-    Error,
-    channel::{Position, Status},
+    channel::{Position, sink::Sink},
     context::Value,
 };
 use leptos::prelude::Signal;
-use serde_json::value::RawValue;
-
-/// What a component sees of a channel; nothing of it changes here.
-pub(crate) trait Sink {
-    fn begin(&self);
-    fn message(&self, text: &RawValue);
-    fn status(&self, status: Status);
-    fn error(&self, error: Error);
-    fn waiting(&self, messages: usize);
-    fn gap(&self);
-    fn presence(&self, changes: Changes);
-}
-
-/// Who has come and left.
-pub(crate) struct Changes {
-    pub(crate) is_everybody: bool,
-    pub(crate) joined: Vec<(String, Box<RawValue>)>,
-    pub(crate) left: Vec<String>,
-}
 
 /// A channel that the browser will ask for.
 pub(crate) struct Asked;

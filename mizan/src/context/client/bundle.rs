@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 pub(crate) struct Bundle {
     data: Entries,
     errors: Entries,
+    /// Where a live context was when its data began to be read.
+    pub(super) version: Option<Box<RawValue>>,
 }
 
 impl Bundle {
@@ -27,6 +29,7 @@ impl Bundle {
         Ok(Self {
             data: part("data")?,
             errors: part("errors")?,
+            version: parts.take("version"),
         })
     }
 

@@ -8,6 +8,7 @@ use crate::{
     Code, Error, Result,
     browser::{self, Request, Response, Timer, Wake},
     call::wire::PREFIX,
+    channel::client::live::Hook,
     context::{Context, ContextOptions, Value, key_of, push_escaped},
 };
 use futures::future::{AbortHandle, Abortable};
@@ -22,13 +23,23 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
+/// What instances of live contexts do beyond others.
+pub(crate) trait Live: Sync {
+    /// It is shown from now on, or not any more.
+    fn shown(&self);
+
+    /// Whether data of the version `known` is of the version `merged`, with what was merged.
+    fn merged(&self, known: Option<&RawValue>, merged: &RawValue) -> bool;
+}
+
 /// A context with values for its parameters.
 pub(crate) struct Instance {
-    pub(super) key: String,
+    pub(crate) key: String,
     pub(super) context: &'static str,
     names: &'static [&'static str],
     values: Vec<Value>,
     options: ContextOptions,
+    live: Option<&'static dyn Live>,
     store: Weak<Store>,
     state: Mutex<State>,
     fetching: ArcRwSignal<bool>,
@@ -40,6 +51,8 @@ struct State {
     /// What the last fetch brought, for slots that are yet to be made.
     fetched: Bundle,
     data: Data,
+    /// Of which version the data is, where the context is live.
+    version: Option<Box<RawValue>>,
     /// How many providers and queries show it.
     mounted: usize,
     /// The request under way.
@@ -65,7 +78,12 @@ impl Instance {
     pub(super) fn new<C: Context>(context: &C, store: &Arc<Store>) -> Self {
         let values = context.values();
         let key = key_of(C::NAME, C::PARAMETERS.iter().copied().zip(&values));
-        Self::described(key, C::NAME, C::PARAMETERS, values, C::OPTIONS, store)
+        // Known when this is compiled: without a live context none of its code is there
+        let live: Option<&'static dyn Live> = if C::OPTIONS.live { Some(&Hook) } else { None };
+        Self {
+            live,
+            ..Self::described(key, C::NAME, C::PARAMETERS, values, C::OPTIONS, store)
+        }
     }
 
     /// Not generic: one copy for all contexts.
@@ -78,7 +96,8 @@ impl Instance {
         store: &Arc<Store>,
     ) -> Self {
         let mut state = State::default();
-        if let Some((bundle, since)) = store.rendered(&key) {
+        if let Some((mut bundle, since)) = store.rendered(&key) {
+            state.version = bundle.version.take();
             state.fetched = bundle;
             state.data = Data::Since(since);
         }
@@ -88,6 +107,7 @@ impl Instance {
             names,
             values,
             options,
+            live: None,
             store: Arc::downgrade(store),
             state: Mutex::new(state),
             fetching: ArcRwSignal::new(false),
@@ -186,6 +206,29 @@ impl Instance {
             self.fetch();
         }
         self.refetch_later();
+        self.tell();
+    }
+
+    /// Whether it is of a live context, and on the page.
+    pub(super) fn is_live(&self) -> bool {
+        self.live.is_some() && lock(&self.state).mounted > 0
+    }
+
+    /// Tells, where the context is live, that it is shown, or not any more.
+    fn tell(&self) {
+        if let Some(live) = self.live {
+            live.shown();
+        }
+    }
+
+    /// Of which version its data is, where the context is live.
+    pub(crate) fn version(&self) -> Option<Box<RawValue>> {
+        lock(&self.state).version.clone()
+    }
+
+    /// Whether a request for it is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        lock(&self.state).request.is_some()
     }
 
     pub(super) fn unmount(self: &Arc<Self>) {
@@ -205,6 +248,7 @@ impl Instance {
             request.abort();
             self.fetching.set(false);
         }
+        self.tell();
         self.drop_later();
     }
 
@@ -286,7 +330,7 @@ impl Instance {
 
     /// Says that the data is no longer true: it is fetched now if somebody shows it, otherwise
     /// when somebody does.
-    pub(super) fn invalidate(self: &Arc<Self>) {
+    pub(crate) fn invalidate(self: &Arc<Self>) {
         let touched = self.now();
         let (shown, request) = {
             let mut state = lock(&self.state);
@@ -420,6 +464,7 @@ impl Instance {
         let mut state = lock(&self.state);
         state.touched = touched;
         state.data = data;
+        state.version = bundle.version.take();
         state.fetched = bundle;
         limited
     }
@@ -455,11 +500,21 @@ impl Instance {
     }
 
     /// Takes a member's value that came with the answer to a call.
-    pub(super) fn merge(self: &Arc<Self>, member: &str, value: Box<RawValue>) {
+    pub(super) fn merge(
+        self: &Arc<Self>,
+        member: &str,
+        value: Box<RawValue>,
+        version: Option<Box<RawValue>>,
+    ) {
         let touched = self.now();
         let is_fetching = {
             let mut state = lock(&self.state);
             state.touched = touched;
+            if let (Some(live), Some(version)) = (self.live, version)
+                && live.merged(state.version.as_deref(), &version)
+            {
+                state.version = Some(version);
+            }
             state.request.is_some()
         };
         if is_fetching {

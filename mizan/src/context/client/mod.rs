@@ -26,8 +26,9 @@ pub(crate) use crate::browser::complain;
 pub(crate) use {
     bundle::{Bundle, Target},
     handle::{Handle, Source},
+    instance::{Instance, Live},
     page::{Answered, Merge, Page, Refreshed},
-    session::SessionSignal,
+    session::{SessionSignal, on_change},
     slot::Overlay,
 };
 

@@ -3,6 +3,7 @@ use super::{
     handle::Mount,
     instance::Instance,
     lock,
+    session::changed,
 };
 use crate::{
     browser::{self, Session},
@@ -49,6 +50,8 @@ pub(crate) struct Store {
     changed_at: AtomicU64,
     /// Counts what happens to data.
     clock: AtomicU64,
+    /// How many calls are under way.
+    calls: AtomicU64,
 }
 
 impl Page {
@@ -80,6 +83,7 @@ impl Page {
             expired: ArcRwSignal::new(false),
             changed_at: AtomicU64::new(0),
             clock: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
         }));
         LATEST.set(Arc::downgrade(&page.0));
         page.watch();
@@ -200,7 +204,7 @@ impl Page {
         stale.retain(|instance| !is_among(instance, &refreshed));
         for ((instance, trusted), merge) in merges {
             if trusted {
-                instance.merge(&merge.member, merge.value);
+                instance.merge(&merge.member, merge.value, merge.version);
             } else {
                 instance.invalidate();
             }
@@ -226,9 +230,39 @@ impl Page {
         }
     }
 
+    /// What the page shows of live contexts.
+    pub(crate) fn live(&self) -> Vec<Arc<Instance>> {
+        let mut shown = self.0.all();
+        shown.retain(|instance| instance.is_live());
+        shown
+    }
+
+    pub(crate) fn known(&self, key: &str) -> Option<Arc<Instance>> {
+        self.0.find(key)
+    }
+
+    /// Notes that a call is under way, as long as what this returns lives.
+    pub(crate) fn calls(&self) -> Calling {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        Calling(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn is_calling(&self) -> bool {
+        self.0.calls.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether the server has said that the visitor's session is over.
     pub(super) fn expired(&self) -> ArcRwSignal<bool> {
         self.0.expired.clone()
+    }
+}
+
+/// A call that is under way.
+pub(crate) struct Calling(Arc<Store>);
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -246,6 +280,8 @@ pub(crate) struct Merge {
     pub(crate) target: Target,
     pub(crate) member: String,
     pub(crate) value: Box<RawValue>,
+    /// Where a live context was when that was told to others.
+    pub(crate) version: Option<Box<RawValue>>,
 }
 
 /// An instance's new data, in the answer to a call.
@@ -270,6 +306,7 @@ impl Store {
             Session::Same => return,
             Session::Changed => {
                 self.changed_at.store(self.tick(), Ordering::Relaxed);
+                changed();
                 false
             }
             Session::Expired if since < self.changed_at.load(Ordering::Relaxed) => return,

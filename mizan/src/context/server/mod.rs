@@ -14,7 +14,7 @@ mod registration;
 
 pub(crate) use {
     instance::Instance,
-    outcome::{Outcomes, run_all},
+    outcome::{Outcomes, run_all, write_version},
     page::{Handle, Instances, Overlay, Source, start_global},
     registration::Contexts,
     registration::ServerContext as Providable,

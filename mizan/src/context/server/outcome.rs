@@ -2,7 +2,7 @@ use super::{
     Instance, ServerMember,
     registration::{MemberRegistration, Parameters},
 };
-use crate::{Code, Error, Result, call::server as call};
+use crate::{Code, Error, Result, call::server as call, channel::Position};
 use futures::{
     FutureExt,
     future::{BoxFuture, join_all},
@@ -108,6 +108,16 @@ impl Outcomes {
             .any(passing)
     }
 
+    /// Whether the caller may read it: no member has refused them.
+    pub(crate) fn may_be_read(&self) -> bool {
+        let refused = |code| matches!(code, Code::Unauthorized | Code::Forbidden);
+        !self
+            .0
+            .iter()
+            .filter_map(|(_, outcome)| outcome.failure())
+            .any(refused)
+    }
+
     /// Writes `"data":{..},"errors"?:{..}`, without the braces around them.
     pub(crate) fn write(&self, text: &mut Vec<u8>) -> Result<()> {
         let mut errors = Vec::new();
@@ -141,4 +151,13 @@ impl Outcomes {
         }
         Ok(())
     }
+}
+
+/// Writes `,"version":{..}`: where a live context was when its data began to be read.
+pub(crate) fn write_version(text: &mut Vec<u8>, version: Option<&Position>) -> Result<()> {
+    if let Some(version) = version {
+        text.extend_from_slice(b",\"version\":");
+        serde_json::to_writer(text, version)?;
+    }
+    Ok(())
 }

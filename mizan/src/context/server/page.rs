@@ -2,15 +2,16 @@
 
 use super::{
     Instance, Outcomes, ServerContext,
-    outcome::{Outcome, typed},
+    outcome::{Outcome, typed, write_version},
     registration::{MemberRegistration, Parameters},
 };
 use crate::{
     Result,
+    auth::{principal, who},
     call::server::buffer,
+    channel::Position,
     context::{Context, Global, Member, Query, wire::FIRST_SLOT},
     request::Scope,
-    server::Site,
 };
 use futures::{
     FutureExt,
@@ -42,14 +43,14 @@ pub(crate) struct Instances {
 
 impl Instances {
     /// The instance of a provider, running from now on, or already.
-    fn provided(&self, instance: &Instance, site: &Site, page: &dyn SharedContext) -> Handle {
+    fn provided(&self, instance: &Instance, scope: &Scope, page: &dyn SharedContext) -> Handle {
         let key = instance.key();
         let known = || self.provided.lock().unwrap_or_else(PoisonError::into_inner);
         let running = known().get(&key).cloned();
         running.unwrap_or_else(|| {
             // Behind the global context's
             let slot = FIRST_SLOT + 1 + self.slots.fetch_add(1, Ordering::Relaxed);
-            let handle = start(instance, slot, site, page);
+            let handle = start(instance, slot, scope, page);
             known().insert(key, handle.clone());
             handle
         })
@@ -87,18 +88,19 @@ impl Run {
 }
 
 /// Runs the members of the global context for a page.
-pub(crate) fn start_global(scope: &Scope, site: &Site) {
+pub(crate) fn start_global(scope: &Scope) {
     // A page is rendered in an owner without a parent. Leptos prepares the endpoints of its own
     // `#[server]` functions in the same way, below whatever page the thread held last: data
     // written there would be another visitor's.
     let page = Owner::current().filter(|owner| owner.parent().is_none());
     if let Some(shared_context) = page.and_then(|owner| owner.shared_context())
-        && site
+        && scope
+            .site()
             .contexts
             .get(Global::NAME)
             .is_some_and(|global| !global.members.is_empty())
     {
-        let global = start(&Instance::of(Global), FIRST_SLOT, site, &*shared_context);
+        let global = start(&Instance::of(Global), FIRST_SLOT, scope, &*shared_context);
         // Called once for each scope
         let _ = scope.instances().global.set(global);
     }
@@ -108,7 +110,10 @@ pub(crate) fn start_global(scope: &Scope, site: &Site) {
 ///
 /// What does not have its answer at once runs on in a task of its own, so that a slow member holds
 /// up only what reads it.
-fn start(instance: &Instance, slot: usize, site: &Site, page: &dyn SharedContext) -> Handle {
+fn start(instance: &Instance, slot: usize, scope: &Scope, page: &dyn SharedContext) -> Handle {
+    let site = scope.site();
+    // What is read from here on is at least of this version
+    let version = site.live.version(instance.context);
     let members = site
         .contexts
         .get(instance.context)
@@ -122,9 +127,24 @@ fn start(instance: &Instance, slot: usize, site: &Site, page: &dyn SharedContext
         })
         .collect();
     let all = Arc::clone(&running);
+    // In the page's owner: who it is stands in the request
+    let reader = site.live.is_live(instance.context).then(|| {
+        (
+            ScopedFuture::new_untracked(principal()),
+            scope.clone(),
+            instance.key(),
+        )
+    });
     let mut ended = Box::pin(async move {
         let all = all.iter().cloned();
-        Outcomes(join_all(all.map(async |(name, run)| (name, run.outcome().await))).await)
+        let outcomes = join_all(all.map(async |(name, run)| (name, run.outcome().await)));
+        let outcomes = Outcomes(outcomes.await);
+        if let Some((principal, scope, key)) = reader
+            && let Ok(who) = principal.await.and_then(who)
+        {
+            scope.site().live.judge(who, key, outcomes.may_be_read());
+        }
+        outcomes
     });
     let ended = match ended.as_mut().now_or_never() {
         Some(outcomes) => Either::Left(ready(outcomes)),
@@ -133,18 +153,21 @@ fn start(instance: &Instance, slot: usize, site: &Site, page: &dyn SharedContext
     let instance = instance.clone();
     page.write_async(
         SerializedDataId::new(slot),
-        Box::pin(async move { payload(&instance, &ended.await).unwrap_or_default() }),
+        Box::pin(
+            async move { payload(&instance, &ended.await, version.as_ref()).unwrap_or_default() },
+        ),
     );
     Handle(Some(running))
 }
 
-/// What the page carries of an instance: `{"context","params","data","errors"?}`.
-fn payload(instance: &Instance, outcomes: &Outcomes) -> Result<String> {
+/// What the page carries of an instance: `{"context","params","data","errors"?,"version"?}`.
+fn payload(instance: &Instance, outcomes: &Outcomes, version: Option<&Position>) -> Result<String> {
     let mut text = buffer();
     text.push(b'{');
     instance.write(&mut text)?;
     text.push(b',');
     outcomes.write(&mut text)?;
+    write_version(&mut text, version)?;
     text.push(b'}');
     Ok(String::from_utf8(text)?)
 }
@@ -162,7 +185,7 @@ impl Handle {
         match (Scope::current(), Owner::current_shared_context()) {
             (Some(scope), Some(page)) => {
                 let instance = Instance::of(leptos::prelude::untrack(parameters));
-                scope.instances().provided(&instance, scope.site(), &*page)
+                scope.instances().provided(&instance, &scope, &*page)
             }
             _ => Self::default(),
         }

@@ -80,6 +80,7 @@ pub struct ContextRegistration {
     pub(crate) name: &'static str,
     pub(crate) location: Location,
     pub(crate) parameters: &'static [&'static str],
+    pub(crate) is_live: bool,
     pub(crate) read: Read,
 }
 
@@ -95,6 +96,7 @@ impl ContextRegistration {
             name: C::NAME,
             location,
             parameters: C::PARAMETERS,
+            is_live: C::OPTIONS.live,
             read: |values| {
                 let context = C::read(values)?;
                 let values = context.values();
@@ -153,6 +155,13 @@ impl Contexts {
             entry.members.sort_unstable_by_key(|member| member.name);
         }
         Self(entries)
+    }
+
+    /// The names of those that are live.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &'static str> {
+        let entries = self.0.values();
+        let live = entries.filter(|entry| entry.context.is_live);
+        live.map(|entry| entry.context.name)
     }
 
     pub(crate) fn get(&self, context: &str) -> Option<&Entry> {

@@ -7,7 +7,8 @@
 //! On SIGTERM or Ctrl+C the server *drains*: for [`Serve::drain_delay`] it goes on as before,
 //! except that `/api/mizan/health` answers 503 and every answer closes its connection, so that
 //! load balancers and clients turn elsewhere. Then it lets no new connection begin, takes those
-//! that had, stops listening, finishes the requests that run, and ends; what is still running
+//! that had, stops listening, finishes the requests that run, and ends. Sockets end with the code
+//! 1001 when what they have asked for is done, and come back elsewhere. What is still running
 //! after [`Serve::shutdown_timeout`] is cut off.
 //!
 //! One loss is left that HTTP/1.1 does not let a server prevent: a client that sends a request on
@@ -193,7 +194,7 @@ struct Connections {
 }
 
 /// What connections may still do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Everything.
     Open,
@@ -215,8 +216,13 @@ impl Connections {
         }
         let app = self.app.clone();
         let draining = self.draining.clone();
+        let mut phase = self.phase.subscribe();
+        let stopping = Stopping(phase.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if request.headers().contains_key(header::UPGRADE) {
+                request.extensions_mut().insert(stopping.clone());
+            }
             if draining.has_begun() {
                 request.extensions_mut().insert(IsDraining);
             }
@@ -236,7 +242,6 @@ impl Connections {
             .http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        let mut phase = self.phase.subscribe();
         tokio::spawn(async move {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
@@ -277,6 +282,23 @@ async fn refused(error: &io::Error) {
 /// An extension of the requests that arrive while the server is about to stop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IsDraining;
+
+/// An extension of requests for an upgrade: what they become has to end with the server, which
+/// waits for it.
+#[derive(Clone, Debug)]
+pub(super) struct Stopping(watch::Receiver<Phase>);
+
+impl Stopping {
+    /// Waits until the server wants everything to end.
+    pub(super) async fn begun(&mut self) {
+        reached(&mut self.0, Phase::Closing).await;
+    }
+
+    /// Waits until it waits no longer.
+    pub(super) async fn over(&mut self) {
+        reached(&mut self.0, Phase::Over).await;
+    }
+}
 
 /// Whether the server is about to stop.
 #[derive(Clone, Debug, Default)]

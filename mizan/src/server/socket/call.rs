@@ -1,32 +1,48 @@
 //! `{"op":"call","id":7,"fn":"echo","args":{..}}`
 
-use super::{Peer, frame};
+use super::{frame, peer::Peer};
 use crate::{
     Error, Result,
     call::server::{Encoding, Registration},
+    context::wire,
     request::{Scope, Way},
     server::{
         body::Expected,
         call::{Received, Work},
-        flush,
+        flush::Flush,
     },
 };
 use axum::{body::Body, extract::ws::Utf8Bytes};
 use bytes::Bytes;
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 use std::sync::Arc;
+
+/// The header that says which build of a function its caller knows.
+const BUILD: HeaderName = HeaderName::from_static(wire::BUILD);
+
+/// A call, as a frame asks for it.
+pub(super) struct Asked {
+    pub(super) id: u64,
+    /// `None` where there is no such function.
+    pub(super) function: Option<&'static Registration>,
+    /// JSON.
+    pub(super) arguments: Bytes,
+    /// Which build of the function the caller knows.
+    pub(super) build: Option<HeaderValue>,
+    /// What the caller's page shows.
+    pub(super) mounted: Option<HeaderValue>,
+}
 
 impl Peer {
     /// Runs a call, and returns its answer.
-    pub(super) async fn call(
-        self: Arc<Self>,
-        id: u64,
-        function: Option<&'static Registration>,
-        arguments: Bytes,
-    ) -> Utf8Bytes {
+    pub(super) async fn call(self: Arc<Self>, asked: Asked) -> Utf8Bytes {
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
-        let result = self.run(&work, function, arguments).await;
-        let consequences = std::mem::take(&mut *work.scope.consequences());
+        let (id, mounted) = (asked.id, asked.mounted.clone());
+        let result = self.run(&work, asked).await;
+        let mut flush = Flush::publish(&work.scope).await;
+        if result.is_ok() {
+            flush.refresh(&work, mounted.as_ref()).await;
+        }
         let mut text = frame::begin("result", Some(id));
         let before = text.len();
         let written = match &result {
@@ -38,7 +54,7 @@ impl Peer {
             }
             Err(error) => frame::write_error(&mut text, error),
         };
-        let written = written.and_then(|()| flush::write(&mut text, &consequences, &Vec::new()));
+        let written = written.and_then(|()| flush.write(&mut text));
         if let Err(error) = written {
             text.truncate(before);
             // An error of ours can be written
@@ -47,12 +63,13 @@ impl Peer {
         frame::end(text)
     }
 
-    async fn run(
-        &self,
-        work: &Work,
-        function: Option<&'static Registration>,
-        arguments: Bytes,
-    ) -> Result<Vec<u8>> {
+    async fn run(&self, work: &Work, asked: Asked) -> Result<Vec<u8>> {
+        let Asked {
+            function,
+            arguments,
+            build,
+            ..
+        } = asked;
         let function = function.ok_or_else(|| Error::not_found("there is no such function"))?;
         if function.private {
             return Err(Error::forbidden("the function is for the server's own use"));
@@ -62,7 +79,11 @@ impl Peer {
             expected: Expected::Sent,
             encoding: Ok(Encoding::Json),
         };
-        let result = work.run(function, (*self.parts).clone(), received).await;
+        let mut parts = (*self.parts).clone();
+        if let Some(build) = build {
+            parts.headers.insert(BUILD, build);
+        }
+        let result = work.run(function, parts, received).await;
         commit(work, result).await
     }
 }

@@ -4,7 +4,12 @@
 //! before has ended; different channels don't wait for one another. The browser names a channel by
 //! a number of its own, which it can use again when it has left.
 
-use super::{Peer, call::commit, frame};
+use super::{
+    call::commit,
+    conversation::{Done, Step},
+    frame,
+    peer::Peer,
+};
 use crate::{
     Error, Result,
     auth::bearer,
@@ -20,7 +25,7 @@ use crate::{
     server::call::{Work, bounded, in_owner},
 };
 use axum::extract::ws::Utf8Bytes;
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -29,9 +34,6 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 /// How many channels a socket may have joined.
 const MOST_CHANNELS: usize = 100;
-
-/// Something to do for a channel; ends in what is to be sent, if it is not on the line already.
-pub(super) type Step = BoxFuture<'static, Option<Utf8Bytes>>;
 
 /// The channels of a socket, by their numbers.
 #[derive(Default)]
@@ -59,6 +61,14 @@ impl Joined {
         self.membership
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn authorize(&self) -> Result<()> {
+        if self.handler.authorize(&self.cx).await? {
+            Ok(())
+        } else {
+            Err(Error::forbidden("you may not join that"))
+        }
     }
 
     fn group(&self) -> Option<String> {
@@ -189,6 +199,28 @@ impl Lanes {
         }))
     }
 
+    /// Prepares to ask of every channel whether its member may still be there.
+    pub(super) fn ask_again(&mut self, peer: &Arc<Peer>, line: &Arc<Line>) -> Vec<Step> {
+        let ids: Vec<_> = self.0.keys().copied().collect();
+        let steps = ids.into_iter().filter_map(|id| {
+            // One that was left needs no asking
+            let (joined, before, done) = self.next(id).ok()?;
+            let (peer, line) = (Arc::clone(peer), Arc::clone(line));
+            Some(in_turn(Some(before), done, async move {
+                if let Err(error) = peer.may_stay(&joined).await {
+                    peer.leave(&joined).await;
+                    line.push(frame::left(id, Some(&error)));
+                }
+                None
+            }))
+        });
+        steps.collect()
+    }
+
+    pub(super) fn are_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A channel that was joined, the end of what was asked of it before, and that of what is now.
     fn next(
         &mut self,
@@ -239,7 +271,7 @@ fn in_turn(
         }
         let answer = step.await;
         drop(done);
-        answer
+        Done::from(answer)
     }
     .boxed()
 }
@@ -278,9 +310,7 @@ impl Peer {
     ) -> Result<()> {
         let Joined { handler, cx, .. } = &**joined;
         self.within(joined.name, || async {
-            if !handler.authorize(cx).await? {
-                return Err(Error::forbidden("you may not join that"));
-            }
+            joined.authorize().await?;
             handler.on_connect(cx).await
         })
         .await?;
@@ -300,6 +330,14 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// Asks again whether the member of a channel may be there.
+    async fn may_stay(&self, joined: &Joined) -> Result<()> {
+        if joined.membership().is_none() {
+            return Ok(());
+        }
+        self.within(joined.name, || joined.authorize()).await
     }
 
     async fn receive(

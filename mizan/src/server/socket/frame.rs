@@ -16,12 +16,21 @@ pub(super) struct Frame<'a> {
     pub(super) function: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) args: Option<&'a RawValue>,
+    /// What a call over HTTP says in `Mizan-Build` and `Mizan-Mounted`.
+    #[serde(borrow)]
+    pub(super) build: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) mounted: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) channel: Option<Cow<'a, str>>,
     pub(super) params: Option<Entries>,
     pub(super) since: Option<Position>,
     #[serde(default)]
     pub(super) presence: bool,
+    pub(super) contexts: Option<Vec<String>>,
+    /// Of which versions their data is, in the same order.
+    #[serde(default)]
+    pub(super) versions: Vec<Option<Position>>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) message: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -77,6 +86,15 @@ pub(super) fn left(id: u64, error: Option<&Error>) -> Utf8Bytes {
     if let Some(error) = error {
         let _ = write_error(&mut text, error);
     }
+    end(text)
+}
+
+/// `{"op":"mounted","contexts":[..]}`
+pub(super) fn mounted<'a>(keys: impl Iterator<Item = &'a str>) -> Utf8Bytes {
+    let mut text = begin("mounted", None);
+    text.extend_from_slice(br#","contexts":"#);
+    // Texts can be written
+    let _ = serde_json::to_writer(&mut text, &keys.collect::<Vec<_>>());
     end(text)
 }
 

@@ -1,5 +1,8 @@
 //! The browser's half on the host; the test is the server.
 
+mod call;
+mod live;
+
 use crate::{
     Code,
     browser::{

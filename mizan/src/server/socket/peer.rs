@@ -1,0 +1,159 @@
+use super::super::{
+    Site,
+    call::{Work, bounded, in_owner},
+};
+use crate::{
+    Error, Result,
+    auth::{Principal, bearer, principal, who},
+    context::server::{Instance, run_all},
+    request::{Scope, Way},
+};
+use http::request::Parts;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The other end of a socket.
+pub(super) struct Peer {
+    pub(super) site: Arc<Site>,
+    /// The head of the request that opened the socket.
+    pub(super) parts: Arc<Parts>,
+    /// Who it was when that was last looked at; `None` where nobody has signed in.
+    who: Mutex<Option<Who>>,
+    _seat: Option<Seat>,
+}
+
+/// A digest of who somebody is, and of what they may.
+type Who = u128;
+
+impl Peer {
+    /// Finds out who opens a socket.
+    ///
+    /// # Errors
+    ///
+    /// UNAUTHORIZED where they present a token that is not valid; TOO_MANY_REQUESTS where they
+    /// have too many sockets; UNAVAILABLE where who they are can't be found out.
+    pub(super) async fn new(site: Arc<Site>, parts: Parts) -> Result<Self> {
+        let mut peer = Self {
+            site,
+            parts: Arc::new(parts),
+            who: Mutex::default(),
+            _seat: None,
+        };
+        if let Some((who, id)) = peer.look().await? {
+            peer._seat = Some(Seat::take(&peer.site, id)?);
+            *peer.who() = Some(who);
+        }
+        Ok(peer)
+    }
+
+    fn who(&self) -> MutexGuard<'_, Option<Who>> {
+        self.who.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody has signed in, who might sign out.
+    pub(super) fn is_somebody(&self) -> bool {
+        self.who().is_some()
+    }
+
+    /// Whether the other end may read an instance: whether its members answer without UNAUTHORIZED
+    /// and FORBIDDEN.
+    pub(super) async fn may_read(&self, instance: &Instance) -> bool {
+        let (who, key) = (*self.who(), instance.key());
+        let live = &self.site.live;
+        if let Some(verdict) = live.verdict(who, &key) {
+            return verdict;
+        }
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Bundle));
+        let read = async {
+            bearer::present(&work.scope, &self.parts.headers).await?;
+            work.provide((*self.parts).clone());
+            let entry = self.site.contexts.get(instance.context);
+            let members = entry.map(|entry| &*entry.members).unwrap_or_default();
+            let timeout = self.site.request_timeout;
+            let outcomes = in_owner(&work.owner, || run_all(members, instance, timeout));
+            Ok(outcomes.await.may_be_read())
+        };
+        match bounded(&self.site, "socket", read).await {
+            Ok(may_read) => {
+                live.judge(who, key, may_read);
+                may_read
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Looks whether the other end is still who it was, and may what it might. Returns whether
+    /// that has changed.
+    pub(super) async fn has_changed(&self) -> bool {
+        let found = match bounded(&self.site, "socket", self.look()).await {
+            Ok(found) => found.map(|(who, _)| who),
+            Err(error) if error.code() == crate::Code::Unauthorized => None,
+            // It can't be found out: it is looked at again in a moment
+            Err(error) => {
+                tracing::warn!(%error, "who is at the end of a socket can't be found out");
+                return false;
+            }
+        };
+        std::mem::replace(&mut *self.who(), found) != found
+    }
+
+    /// Who the other end is by now, and their id.
+    async fn look(&self) -> Result<Option<(Who, String)>> {
+        if self.site.users.is_none() {
+            return Ok(None);
+        }
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Watch));
+        bearer::present(&work.scope, &self.parts.headers).await?;
+        work.provide((*self.parts).clone());
+        let principal = in_owner(&work.owner, principal).await?;
+        let id = principal.as_ref().map(Principal::id).transpose()?;
+        Ok(who(principal)?.zip(id))
+    }
+}
+
+/// How many sockets users have.
+#[derive(Default)]
+pub(crate) struct Seats(Mutex<HashMap<String, usize>>);
+
+impl Seats {
+    fn taken(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A user's socket; dropped, another one may take its place.
+struct Seat {
+    site: Arc<Site>,
+    user: String,
+}
+
+impl Seat {
+    fn take(site: &Arc<Site>, user: String) -> Result<Self> {
+        {
+            let mut seats = site.seats.taken();
+            let taken = seats.entry(user.clone()).or_default();
+            if *taken >= site.sockets_per_user {
+                return Err(Error::too_many_requests("you have too many sockets"));
+            }
+            *taken += 1;
+        }
+        Ok(Self {
+            site: Arc::clone(site),
+            user,
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.site.seats.taken();
+        if let Some(taken) = seats.get_mut(&self.user) {
+            *taken -= 1;
+            if *taken == 0 {
+                seats.remove(&self.user);
+            }
+        }
+    }
+}
