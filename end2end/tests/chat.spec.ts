@@ -1,6 +1,6 @@
 import type { Browser, Page } from "@playwright/test";
 import { Network, OwnServer } from "./network";
-import { expect, hydrated, signUp, test as base, unexpected, unique, type Watch, watched } from "./support";
+import { expect, fillIn, hydrated, signUp, test as base, unexpected, unique, type Watch, watched } from "./support";
 
 /** Somebody with a browser of their own, in a room. */
 interface Person {
@@ -299,6 +299,27 @@ test("who signs out elsewhere is invited again", async ({ enter }) => {
   await hydrated(other);
   await other.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("link", { name: "Sign in to join" })).toBeVisible();
+});
+
+test("who signs in as somebody else is somebody else", async ({ enter }) => {
+  const mark = unique("other");
+  const [ada, bob] = [await enter(), await enter()];
+  await say(ada.page, `${mark} as one`);
+  // The page stays, and its socket with it
+  await ada.page.getByRole("button", { name: "Sign out" }).click();
+  await expect(ada.page).toHaveURL("/");
+  await expect(here(bob.page, ada.name)).toHaveCount(0);
+  await ada.page.getByRole("link", { name: "Sign up" }).click();
+  const name = unique("Eve").slice(0, 30);
+  await fillIn(ada.page, name);
+  await ada.page.getByRole("button", { name: "Sign up" }).click();
+  await expect(ada.page).toHaveURL("/");
+  await ada.page.getByRole("link", { name: "Chat" }).click();
+  await joined(ada.page, name);
+  await expect(here(bob.page, name)).toBeVisible();
+  await say(ada.page, `${mark} as another`);
+  await expect(bob.page.getByRole("log").locator("li", { hasText: `${mark} as another` }).locator("strong")).toHaveText(name);
+  await expectSaid([ada, bob], mark, ["as one", "as another"]);
 });
 
 test("a guest is invited", async ({ page, watch }) => {
