@@ -9,7 +9,7 @@ use mizan::{
     auth::{AuthUser, AuthnBackend, User, password},
 };
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::{call, options};
 use tokio::sync::Mutex;
 
@@ -121,17 +121,17 @@ async fn an_unknown_name_and_a_wrong_password_are_answered_alike_and_as_late() {
     };
     assert_eq!(sign_in("ada", "correct horse").await.0.status, 200);
     sign_in("bob", "correct horse").await;
-    let mut ratios = Vec::new();
-    // In turns, so that what else runs on the machine slows both
+    // Of each the fastest, and in turns: what else runs on the machine only slows
+    let (mut fastest_unknown, mut fastest_wrong) = (Duration::MAX, Duration::MAX);
     for _ in 0..61 {
         let (answer, unknown) = sign_in("bob", "correct horse").await;
         let (other, wrong) = sign_in("ada", "battery staple").await;
-        ratios.push(unknown.as_secs_f64() / wrong.as_secs_f64());
+        fastest_unknown = fastest_unknown.min(unknown);
+        fastest_wrong = fastest_wrong.min(wrong);
         assert_eq!(answer.status, 422);
         assert_eq!((answer.status, &answer.text), (other.status, &other.text));
         assert_eq!(answer.headers, other.headers);
     }
-    ratios.sort_unstable_by(f64::total_cmp);
-    let ratio = ratios[ratios.len() / 2];
+    let ratio = fastest_unknown.as_secs_f64() / fastest_wrong.as_secs_f64();
     assert!((1.0 / 1.1..=1.1).contains(&ratio), "{ratio}");
 }
