@@ -46,6 +46,7 @@
 //! | `csr` | the browser's half, rendering by itself |
 //! | `uuid`, `chrono` | ids and dates as parameters of contexts |
 //! | `sqlite`, `postgres`, `redis` | sessions in one of these; each implies `ssr` |
+//! | `redis`, `nats` | channels between several nodes, over one of these; each implies `ssr` |
 //! | `tokens` | bearer tokens for callers that are no browser; implies `ssr` |
 //!
 //! An application forwards its own features of these names. `ssr` is the one switch between the

@@ -571,24 +571,40 @@ async fn who_is_too_slow_is_let_go() {
     server.served.stop().await;
 }
 
-/// Redis for the layers' tests: `MIZAN_TEST_REDIS` says where.
-fn redis() -> Option<String> {
-    std::env::var("MIZAN_TEST_REDIS").ok()
-}
-
 #[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_carries_messages_between_nodes() {
-    let Some(url) = redis() else {
-        assert!(std::env::var("CI").is_err(), "there is no Redis");
-        return;
-    };
-    let connect = async || Channels::builder().connect(&url).await.unwrap();
+    if let Some(url) = from_environment("MIZAN_TEST_REDIS") {
+        is_carried_between_nodes(&url).await;
+    }
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_carries_messages_between_nodes() {
+    if let Some(url) = from_environment("MIZAN_TEST_NATS") {
+        is_carried_between_nodes(&url).await;
+    }
+}
+
+/// Where a server for tests is; without one a test is left out, except in CI.
+#[cfg(any(feature = "redis", feature = "nats"))]
+fn from_environment(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok();
+    let is_ci = std::env::var("CI").is_ok();
+    assert!(url.is_some() || !is_ci, "{variable} is not set");
+    url
+}
+
+/// What any layer has to do that has several nodes.
+#[cfg(any(feature = "redis", feature = "nats"))]
+async fn is_carried_between_nodes(url: &str) {
+    let connect = async || Channels::builder().connect(url).await.unwrap();
     let (one, two) = (
         Server::with(connect().await).await,
         Server::with(connect().await).await,
     );
-    let room = format!("redis {}", std::process::id());
+    let room = format!("nodes {}", std::process::id());
     resumes(&one, &room).await;
     hears_everything(&two, &format!("{room} busy")).await;
     let mut here = one.connect().await;

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every test, in the order in which a mistake is found soonest.
 
 mod browser;
+pub(crate) mod nats;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 mod service;
 mod template;
 
-use self::{postgres::Postgres, redis::Redis};
+use self::{nats::Nats, postgres::Postgres, redis::Redis};
 use crate::{
     process::{Result, cargo, program, root, run as run_program, target},
     setup,
@@ -17,7 +18,7 @@ use std::{fs, path::Path, process::Command, time::Instant};
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// The server's half, with everything that it can be built with.
-const SERVER: &str = "ssr,mizan/tokens,mizan/sqlite,mizan/postgres,mizan/redis";
+const SERVER: &str = "ssr,mizan/tokens,mizan/sqlite,mizan/postgres,mizan/redis,mizan/nats";
 
 struct Step {
     name: &'static str,
@@ -150,11 +151,12 @@ fn clippy() -> Result {
 }
 
 fn host() -> Result {
-    let (postgres, redis) = (Postgres::start()?, Redis::start()?);
+    let (postgres, redis, nats) = (Postgres::start()?, Redis::start()?, Nats::start()?);
     let mut server = plain(&["test", "--workspace", "--features", SERVER]);
     server
         .env("MIZAN_TEST_POSTGRES", postgres.url())
-        .env("MIZAN_TEST_REDIS", redis.url());
+        .env("MIZAN_TEST_REDIS", redis.url())
+        .env("MIZAN_TEST_NATS", nats.url());
     run_program(&mut server)?;
     // The browser's half, as far as it needs no browser
     let client = [

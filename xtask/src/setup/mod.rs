@@ -5,7 +5,7 @@ mod wasm_std;
 use crate::{
     process::{Result, cargo, is_installed, output, program, root, run as run_program, succeeds},
     steps::step,
-    test::{postgres, redis},
+    test::{nats, postgres, redis},
 };
 use std::{
     fs,
@@ -76,6 +76,13 @@ const TOOLS: &[Tool] = &[
         is_there: || Ok(redis::is_there()),
         install: || debian_install(&["redis-server"]),
         by_hand: "`apt-get install redis-server` as root",
+    },
+    Tool {
+        name: "NATS",
+        for_tests: true,
+        is_there: || Ok(nats::is_there()),
+        install: || debian_install(&["nats-server"]),
+        by_hand: "`apt-get install nats-server` as root",
     },
     Tool {
         name: "Playwright",

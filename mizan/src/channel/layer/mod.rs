@@ -1,6 +1,6 @@
 //! What carries messages between the nodes of a server, and keeps the history of groups.
 //!
-//! | file | what is in it |
+//! | file or folder | what is in it |
 //! | --- | --- |
 //! | `log` | the history of one group, and what can be replayed of it |
 //! | `memory` | one process, by default |
@@ -13,8 +13,12 @@
 
 mod log;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(test)]
+mod tests;
 
 use super::Position;
 use crate::Result;
@@ -23,6 +27,8 @@ use futures::future::BoxFuture;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use memory::Memory;
+#[cfg(feature = "nats")]
+pub(crate) use nats::Nats;
 #[cfg(feature = "redis")]
 pub(crate) use redis::Redis;
 

@@ -18,7 +18,7 @@ use fred::{
         Builder, Client, ClientLike, Config, EventInterface, LuaInterface, PubsubInterface,
         ReconnectPolicy,
     },
-    types::Message as Published,
+    types::{Message as Published, config::Server},
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::{
@@ -26,11 +26,14 @@ use std::{
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use uuid::Uuid;
 
 /// How long a command may take.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How many messages may wait to be told. Beyond that some are lost, and every group is looked at.
+const MOST_UNHEARD: usize = 4096;
 
 /// Under which channel nodes talk to all nodes.
 const SIGNALS: &str = "mizan:signals";
@@ -113,7 +116,10 @@ impl Redis {
         let mut builder = Builder::from_config(Config::from_url(url)?);
         builder
             .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
-            .with_performance_config(|config| config.default_command_timeout = LONGEST_WAIT)
+            .with_performance_config(|config| {
+                config.default_command_timeout = LONGEST_WAIT;
+                config.broadcast_channel_capacity = MOST_UNHEARD;
+            })
             .set_policy(ReconnectPolicy::new_exponential(0, 100, 5000, 2));
         let client = builder.build()?;
         let subscriber = builder.build_subscriber_client()?;
@@ -122,7 +128,14 @@ impl Redis {
         drop(subscriber.manage_subscriptions());
         subscriber.subscribe(SIGNALS).await?;
         let listener = Arc::new(OnceLock::new());
-        tokio::spawn(listen(subscriber.clone(), Arc::downgrade(&listener)));
+        // From now on, whenever the task begins
+        let (messages, reconnections) = (subscriber.message_rx(), subscriber.reconnect_rx());
+        tokio::spawn(listen(
+            subscriber.clone(),
+            messages,
+            reconnections,
+            Arc::downgrade(&listener),
+        ));
         Ok(Self {
             limits,
             client,
@@ -133,9 +146,12 @@ impl Redis {
 }
 
 /// Tells the node what Redis says, until the layer is dropped.
-async fn listen(subscriber: SubscriberClient, listener: Weak<OnceLock<Listener>>) {
-    let mut messages = subscriber.message_rx();
-    let mut reconnections = subscriber.reconnect_rx();
+async fn listen(
+    subscriber: SubscriberClient,
+    mut messages: Receiver<Published>,
+    mut reconnections: Receiver<Server>,
+    listener: Weak<OnceLock<Listener>>,
+) {
     loop {
         let event = tokio::select! {
             message = messages.recv() => match message {

@@ -1,3 +1,5 @@
+#[cfg(feature = "nats")]
+use crate::channel::layer::Nats;
 #[cfg(feature = "redis")]
 use crate::channel::layer::Redis;
 use crate::channel::layer::{Layer, Limits, Memory};
@@ -81,7 +83,11 @@ impl ChannelsBuilder {
     /// | --- | --- | --- |
     /// | `memory:` | | the memory of this process |
     /// | `redis:..`, `rediss:..` | `redis` | streams, and publish/subscribe |
-    /// | `nats:..` | `nats` | a stream of JetStream |
+    /// | `nats:..`, `tls:..` | `nats` | a stream of JetStream, and publish/subscribe |
+    ///
+    /// NATS takes several URLs with commas between them. The path of the first is what the
+    /// application is called there, `mizan` if there is none: another one on the same server needs
+    /// another name.
     ///
     /// # Errors
     ///
@@ -94,6 +100,11 @@ impl ChannelsBuilder {
             "redis" | "rediss" => match Redis::connect(url, self.0).await {
                 Ok(layer) => Ok(Channels(Box::new(layer))),
                 Err(error) => Err(ConnectError(error.into())),
+            },
+            #[cfg(feature = "nats")]
+            "nats" | "tls" => match Nats::connect(url, self.0).await {
+                Ok(layer) => Ok(Channels(Box::new(layer))),
+                Err(error) => Err(ConnectError(error)),
             },
             _ => Err(ConnectError(
                 format!(

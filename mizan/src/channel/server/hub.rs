@@ -25,6 +25,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
+use tokio::sync::Semaphore;
+
+/// How many groups are read at a time where something of all may be lost.
+const MOST_RECOVERING: usize = 32;
 
 /// How long to wait before the history is asked again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -34,6 +38,8 @@ pub(crate) struct Hub {
     layer: Box<dyn Layer>,
     groups: Mutex<HashMap<Arc<str>, Group>>,
     presence: Arc<Presence>,
+    /// How many groups may be read at a time, when the layer has lost something of all.
+    recovering: Arc<Semaphore>,
 }
 
 /// Somebody who joins a group.
@@ -116,6 +122,7 @@ impl Hub {
             layer,
             groups: Mutex::default(),
             presence: Arc::new(Presence::new()),
+            recovering: Arc::new(Semaphore::new(MOST_RECOVERING)),
         });
         let listener = Arc::downgrade(&hub);
         hub.layer.listen(Arc::new(move |event| {
@@ -180,7 +187,10 @@ impl Hub {
         }
         let (membership, subscribed) = self.enter(group, joining);
         self.subscribe(&membership.group, &subscribed).await?;
-        let past = self.layer.past(group, since).await?;
+        let past = match self.known(&membership.group, since) {
+            Some(past) => past,
+            None => self.layer.past(group, since).await?,
+        };
         standing.arrive(self, &membership.group);
         if let Some(group) = self.groups().get_mut(&membership.group) {
             group.admit(line, id, past);
@@ -229,6 +239,23 @@ impl Hub {
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         });
+    }
+
+    /// The past of a group, where the layer need not be asked: nothing came since.
+    ///
+    /// Of an empty group it has to be, whose position says when it was looked at.
+    fn known(&self, group: &Arc<str>, since: Option<&Position>) -> Option<Past> {
+        let groups = self.groups();
+        let group = groups.get(group)?;
+        let is_known = group.held.is_none() && group.at.offset > 0;
+        let position = is_known.then(|| group.at.position())?;
+        match since {
+            Some(since) if *since != position => None,
+            _ => Some(Past {
+                position,
+                missed: since.map(|_| Vec::new()),
+            }),
+        }
     }
 
     /// Where a group is as far as this node has heard, which may be a moment behind; `None` where
@@ -408,8 +435,11 @@ impl Hub {
         group.held = Some(Vec::new());
         let since = group.at.position();
         let (hub, name) = (Arc::downgrade(self), Arc::clone(name));
+        let recovering = Arc::clone(&self.recovering);
         tokio::spawn(async move {
             let mut wait = FIRST_WAIT;
+            // Nobody closes it
+            let _turn = recovering.acquire().await;
             while let Some(hub) = hub.upgrade() {
                 match hub.layer.past(&name, Some(&since)).await {
                     Ok(past) => return hub.recovered(&name, past),

@@ -22,7 +22,10 @@ use crate::{
     context::{Value, server::Values},
     json::Entries,
     request::{Scope, Way},
-    server::call::{Work, bounded, in_owner},
+    server::{
+        call::{Work, bounded, in_owner},
+        flush::Flush,
+    },
 };
 use axum::extract::ws::Utf8Bytes;
 use futures::FutureExt;
@@ -399,6 +402,8 @@ impl Peer {
             in_owner(&work.owner, run).await
         };
         let result = bounded(&self.site, name, ran).await;
+        // What a function that was called there made stale
+        Flush::publish(&work.scope).await;
         let result = commit(&work, result).await;
         if let Err(error) = &result {
             log(name, error);

@@ -90,9 +90,9 @@ impl Peer {
         let found = match bounded(&self.site, "socket", self.look()).await {
             Ok(found) => found.map(|(who, _)| who),
             Err(error) if error.code() == crate::Code::Unauthorized => None,
-            // It can't be found out: it is looked at again in a moment
+            // It can't be found out, which is logged where it failed: it is looked at again in a moment
             Err(error) => {
-                tracing::warn!(%error, "who is at the end of a socket can't be found out");
+                tracing::debug!(%error, "who is at the end of a socket can't be found out");
                 return false;
             }
         };

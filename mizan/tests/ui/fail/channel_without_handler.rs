@@ -1,0 +1,6 @@
+#[mizan::channel]
+pub struct RoomChannel;
+
+fn main() {
+    let _ = use_room_channel();
+}
