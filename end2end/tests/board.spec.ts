@@ -1,5 +1,6 @@
 import type { Page } from "@playwright/test";
-import { expect, hydrated, signUp, test } from "./support";
+import { Network, OwnServer } from "./network";
+import { expect, hydrated, signUp, test, unexpected, unique, watched } from "./support";
 
 /** Signs somebody new up and pins their notes, one after the other; returns their name. */
 async function somebody(page: Page, ...notes: string[]) {
@@ -123,6 +124,67 @@ test("what one writes stays while something else changes", async ({ page }) => {
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByLabel("Paint the door green")).toBeVisible();
   await expect(page.getByLabel("Oil the hinges")).toBeChecked();
+});
+
+test("who looks at the wall or a board sees what changes", async ({ page, browser, baseURL }) => {
+  test.slow();
+  const name = await somebody(page, "Wash the cups", "Wind the clock");
+  const network = await Network.to(baseURL!);
+  const elsewhere = await browser.newContext({ baseURL: network.url });
+  const other = await elsewhere.newPage();
+  const watch = watched(other);
+  await other.goto("/");
+  await hydrated(other);
+  const note = unique("Seen by all");
+  await page.getByLabel("A new note").fill(note);
+  await page.getByRole("button", { name: "Pin it" }).click();
+  await expect(other.locator(".note p", { hasText: note })).toBeVisible();
+
+  await page.goto(board(name));
+  await hydrated(page);
+  await other.goto(board(name));
+  await hydrated(other);
+  await other.waitForLoadState("networkidle");
+  watch.calls.length = 0;
+  await page.getByLabel("Wash the cups").check();
+  await expect(other.getByTestId("progress")).toHaveText("1 of 3 done");
+  await expect(other.getByLabel("Wash the cups")).toBeChecked();
+  expect(watch.calls, "one fetch for both members").toHaveLength(1);
+
+  // What changes while the connection is gone
+  network.cut();
+  await page.getByLabel("Wind the clock").check();
+  await expect(page.getByTestId("progress")).toHaveText("2 of 3 done");
+  await expect(other.getByTestId("progress")).toHaveText("1 of 3 done");
+  network.heal();
+  await expect(other.getByTestId("progress")).toHaveText("2 of 3 done", { timeout: 30_000 });
+  expect(unexpected(watch)).toEqual([]);
+  await elsewhere.close();
+  network.close();
+});
+
+test("a board is live on a server that was started again", async ({ browser }) => {
+  test.slow();
+  const server = await OwnServer.start();
+  const contexts = [await browser.newContext({ baseURL: server.url }), await browser.newContext({ baseURL: server.url })];
+  const [page, other] = [await contexts[0].newPage(), await contexts[1].newPage()];
+  const watches = [page, other].map(watched);
+  const name = await somebody(page, "Mow the lawn");
+  for (const one of [page, other]) {
+    await one.goto(board(name));
+    await hydrated(one);
+    await expect(one.getByTestId("progress")).toHaveText("0 of 1 done");
+  }
+  await server.stop();
+  await server.start();
+  // Which the other may have heard of, or not yet
+  await page.getByLabel("Mow the lawn").check();
+  await expect(other.getByTestId("progress")).toHaveText("1 of 1 done", { timeout: 30_000 });
+  await page.getByLabel("Mow the lawn").uncheck();
+  await expect(other.getByTestId("progress")).toHaveText("0 of 1 done");
+  for (const context of contexts) await context.close();
+  expect(watches.flatMap(unexpected)).toEqual([]);
+  await server.stop();
 });
 
 test("a page that outlived its server offers to load anew", async ({ page }) => {

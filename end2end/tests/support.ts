@@ -8,25 +8,37 @@ export interface Watch {
   calls: string[];
 }
 
+/** Notes what a page says and asks for from now on. */
+export function watched(page: Page): Watch {
+  const watch: Watch = { complaints: [], calls: [] };
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") {
+      watch.complaints.push(message.text());
+    }
+  });
+  page.on("pageerror", (error) => watch.complaints.push(String(error)));
+  page.on("request", (request) => {
+    const { pathname, search } = new URL(request.url());
+    if (pathname.startsWith("/api/")) watch.calls.push(`${request.method()} ${pathname}${search}`);
+  });
+  return watch;
+}
+
+/** What the browser itself reports: answers of 400 and above, and sockets that don't open. */
+const BY_BROWSER = /^(Failed to load resource|WebSocket connection to \S+ failed)/;
+
+/** The complaints that are the page's own. */
+export function unexpected(watch: Watch) {
+  return watch.complaints.filter((text) => !BY_BROWSER.test(text));
+}
+
 /** A page that fails its test when it complains on the console. */
 export const test = base.extend<{ watch: Watch }>({
   watch: [
     async ({ page }, use) => {
-      const watch: Watch = { complaints: [], calls: [] };
-      page.on("console", (message) => {
-        if (message.type() === "error" || message.type() === "warning") {
-          watch.complaints.push(message.text());
-        }
-      });
-      page.on("pageerror", (error) => watch.complaints.push(String(error)));
-      page.on("request", (request) => {
-        const { pathname, search } = new URL(request.url());
-        if (pathname.startsWith("/api/")) watch.calls.push(`${request.method()} ${pathname}${search}`);
-      });
+      const watch = watched(page);
       await use(watch);
-      // The browser itself reports answers of 400 and above
-      const unexpected = watch.complaints.filter((text) => !text.startsWith("Failed to load resource"));
-      expect(unexpected).toEqual([]);
+      expect(unexpected(watch)).toEqual([]);
     },
     { auto: true },
   ],

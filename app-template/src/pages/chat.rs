@@ -9,7 +9,10 @@ use crate::{
 use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{components::A, hooks::use_params_map};
-use mizan::channel::{Handle, Status};
+use mizan::{
+    Code,
+    channel::{Handle, Status},
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// After which pause nobody is typing any more.
@@ -23,22 +26,38 @@ pub fn Chat() -> impl IntoView {
         let room = params.with(|params| params.get("room"));
         room.unwrap_or_else(|| ROOMS[0].0.to_owned())
     });
-    let account = use_current_account();
-    let me = Memo::new(move |_| Some(account.get()?.ok()??.name));
     view! {
         <Title text="Chat"/>
         <section class="lead">
             <h1>"Chat"</h1>
             <p>"For what is too short to pin to the wall."</p>
         </section>
-        <Transition>
-            <ErrorBoundary fallback=|errors| view! { <Problem text=move || first(&errors.get())/> }>
-                // Waits for the account, and says what went wrong
-                {move || account.get().map(|account| account.map(drop))}
-                <Show when=move || me.read().is_some() fallback=Invitation>
-                    <Rooms room/>
-                    <RoomContextProvider room><Room room me/></RoomContextProvider>
-                </Show>
+        <RoomContextProvider room><Door room/></RoomContextProvider>
+    }
+}
+
+/// Lets those in whom the server tells what was said.
+#[component]
+fn Door(room: Memo<String>) -> impl IntoView {
+    let known = use_latest_messages();
+    let is_open = Memo::new(move |_| known.get().is_some_and(|known| known.is_ok()));
+    let closed = move |errors: ArcRwSignal<Errors>| {
+        let is_guest = move || {
+            let error = known.get().and_then(Result::err);
+            error.is_some_and(|error| error.code() == Code::Unauthorized)
+        };
+        let problem = move || {
+            let errors = errors.clone();
+            view! { <Problem text=move || first(&errors.get())/> }
+        };
+        view! { <Show when=is_guest fallback=problem><Invitation/></Show> }
+    };
+    view! {
+        <Transition fallback=|| view! { <p class="quiet" role="status">"Fetching the messages…"</p> }>
+            <ErrorBoundary fallback=closed>
+                // Waits for the messages, and says what went wrong
+                {move || known.get().map(|known| known.map(drop))}
+                <Show when=move || is_open.get()><Room room/></Show>
             </ErrorBoundary>
         </Transition>
     }
@@ -48,8 +67,37 @@ pub fn Chat() -> impl IntoView {
 fn Invitation() -> impl IntoView {
     view! {
         <div class="card narrow">
-            <p>"The rooms are for the team."</p>
-            <p><A href="/sign-in">"Sign in to join"</A> ", or " <A href="/sign-up">"open an account"</A> "."</p>
+            <p class="quiet">
+                "The rooms are for the team. " <A href="/sign-in">"Sign in to join"</A>
+                ", or " <A href="/sign-up">"open an account"</A> "."
+            </p>
+        </div>
+    }
+}
+
+/// The room that is open: what was said, who is there, and the line that one writes.
+#[component]
+fn Room(room: Memo<String>) -> impl IntoView {
+    let latest = use_latest_messages();
+    // Until the next room's messages are there, the last one's are
+    let known = move || {
+        let known = latest.get()?.ok()?;
+        (known.room == *room.read()).then_some(known)
+    };
+    // From where the reading began: nothing is lost between that and the joining
+    let chat = use_chat_channel(room).since(move || Some(known()?.position));
+    let messages = Memo::new(move |_| {
+        let known = known();
+        known.map(|known| known.followed_by(chat.messages()))
+    });
+    // The connection was gone for longer than the server remembers, or it is another server
+    Effect::watch(move || chat.gaps(), move |_, _, _| latest.refetch(), false);
+    view! {
+        <Rooms room/>
+        <div class="chat">
+            <Messages messages/>
+            <People chat/>
+            <Composer chat/>
         </div>
     }
 }
@@ -63,47 +111,16 @@ fn Rooms(room: Memo<String>) -> impl IntoView {
     view! { <nav class="rooms" aria-label="Rooms">{links.collect_view()}</nav> }
 }
 
-/// The room that is open: what was said, who is there, and the line that one writes.
 #[component]
-fn Room(room: Memo<String>, me: Memo<Option<String>>) -> impl IntoView {
-    let conversation = use_latest_messages();
-    // Until the next room's is there, the last one's is shown
-    let known = move || {
-        let known = conversation.get()?.ok()?;
-        (known.room == *room.read()).then_some(known)
-    };
-    // From where the reading began: nothing is lost between that and the joining
-    let chat = use_chat_channel(room).since(move || Some(known()?.position));
-    let messages = Memo::new(move |_| {
-        let known = known();
-        known.map(|known| known.followed_by(chat.messages()))
-    });
-    // The connection was gone for longer than the server remembers, or it is a new server
-    Effect::watch(
-        move || chat.gaps(),
-        move |_, _, _| conversation.refetch(),
-        false,
-    );
-    view! {
-        <Transition fallback=|| view! { <p class="quiet" role="status">"Fetching the messages…"</p> }>
-            <ErrorBoundary fallback=|errors| view! { <Problem text=move || first(&errors.get())/> }>
-                {move || conversation.get().map(|conversation| conversation.map(drop))}
-                <div class="chat">
-                    <Messages messages me/>
-                    <People chat/>
-                    <Composer chat/>
-                </div>
-            </ErrorBoundary>
-        </Transition>
-    }
-}
-
-#[component]
-fn Messages(messages: Memo<Option<Vec<Message>>>, me: Memo<Option<String>>) -> impl IntoView {
+fn Messages(messages: Memo<Option<Vec<Message>>>) -> impl IntoView {
+    let account = use_current_account();
+    let me = Memo::new(move |_| Some(account.get()?.ok()??.name));
     let is_empty = move || messages.read().as_ref().is_some_and(Vec::is_empty);
     let line = move |message: Message| {
-        let time = message.written.get(11..16).unwrap_or_default().to_owned();
-        let is_own = me.read_untracked().as_ref() == Some(&message.author);
+        let time = message.written.get(..16).unwrap_or_default();
+        let time = time.replace('T', " ");
+        let author = message.author.clone();
+        let is_own = move || me.read().as_ref() == Some(&author);
         view! {
             <li class:own=is_own>
                 <p class="quiet"><strong>{message.author}</strong> " " <time datetime=message.written>{time} " UTC"</time></p>

@@ -61,6 +61,8 @@ struct Inner {
     now: RefCell<Option<Rc<Now>>>,
     /// From where to join; `None` where that is now.
     since: Cell<Option<Signal<Option<Position>>>>,
+    /// Whether the component is gone.
+    is_over: Cell<bool>,
 }
 
 /// The channel that is asked for now.
@@ -79,20 +81,26 @@ impl Subscription {
             sink: Rc::from(sink as Box<dyn Sink>),
             now: RefCell::default(),
             since: Cell::default(),
+            is_over: Cell::default(),
         });
         let joining = SendWrapper::new(Rc::clone(&inner));
         // After the component has said since when, and in the browser alone
-        Effect::new(move |before: Option<Asked>| {
-            let asked = asked();
+        Effect::new(move |before: Option<Option<Asked>>| {
+            // An effect runs once even if its owner is gone by then, and its signals with it
+            if joining.is_over.get() {
+                return None;
+            }
+            let (before, asked) = (before.flatten(), asked());
             if before.as_ref() != Some(&asked) {
                 joining.begin(asked.clone(), before.is_some());
             }
             joining.join();
-            asked
+            Some(asked)
         });
         let leaving = SendWrapper::new(Rc::clone(&inner));
         if Owner::current().is_some() {
             on_cleanup(move || {
+                leaving.is_over.set(true);
                 leaving.leave();
             });
         }

@@ -195,6 +195,10 @@ impl ChannelContext {
     /// ```
     /// use serde::{Deserialize, Serialize};
     ///
+    /// mizan::server! {
+    ///     use mizan::channel::ChannelContext;
+    /// }
+    ///
     /// #[mizan::channel]
     /// pub struct ChatChannel {
     ///     pub room: String,

@@ -365,6 +365,19 @@ async fn a_page_joins_when_it_knows_from_where() {
 }
 
 #[tokio::test]
+async fn a_component_that_is_gone_at_once_joins_nothing() {
+    page(async |owner: Owner| {
+        let component = owner.child();
+        let room = component.with(|| RwSignal::new("a".to_owned()));
+        component.with(|| use_chat_channel(room));
+        component.cleanup();
+        settle().await;
+        assert!(opened().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_left_behind_unsent_is_told() {
     page(async |owner: Owner| {
         let room = owner.with(|| RwSignal::new("a".to_owned()));
