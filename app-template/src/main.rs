@@ -5,7 +5,7 @@ use app::{
     db,
     users::Accounts,
 };
-use mizan::{Mizan, auth::Sessions};
+use mizan::{Mizan, auth::Sessions, channel::Channels};
 use tracing_subscriber::EnvFilter;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -33,10 +33,13 @@ async fn serve() -> Result {
     let addr = options.site_addr;
     let url = db::url();
     let pool = db::connect(&url).await?;
+    // Of one node; several need `redis:` or `nats:`, and mizan's feature of that name
+    let channels = std::env::var("CHANNELS_URL").unwrap_or_else(|_| "memory:".to_owned());
     let router = Mizan::new(options)
         .users(Accounts(pool.clone()))
         // Beside the notes, so that a new build of the server signs nobody out
         .sessions(Sessions::connect(&url).await?)
+        .channels(Channels::connect(&channels).await?)
         .provide(pool)
         .try_router(App, shell)?;
 

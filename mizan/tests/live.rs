@@ -194,7 +194,8 @@ async fn learns(here: &Server, there: &Server) {
     let version = there.read("board?id=5").await["version"].clone();
     let mut one = there.served.connect("").await;
     let mut two = there.served.connect("").await;
-    let shown = mount(&mut one, &["board;id=5"], &[&version]).await;
+    let twice = ["board;id=5", "board;id=5"];
+    let shown = mount(&mut one, &twice, &[&version, &version]).await;
     assert_eq!(shown, json!({ "shown": ["board;id=5"], "stale": [] }));
     mount(&mut two, &["board;id=6"], &[&version]).await;
 

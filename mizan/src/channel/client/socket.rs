@@ -201,7 +201,8 @@ impl Socket {
         }
     }
 
-    /// Tries at once, where it waits: the network is back, or the page is looked at again.
+    /// Tries at once, where it waits: the network is back, or the page is looked at again. A
+    /// connection may be gone without a word by then.
     fn watch(self: &Rc<Self>) {
         if self.watches.replace(true) {
             return;
@@ -215,17 +216,22 @@ impl Socket {
                 socket.attempts.set(0);
             }
             socket.try_again();
+            socket.ask();
         });
         on_change(|| Self::current().begin_anew());
     }
 
     /// Waits for the next frame; after a silence the server is asked for one.
     fn listen(self: &Rc<Self>) {
-        self.after(SILENCE, |socket| {
-            socket.send(r#"{"op":"ping"}"#);
-            socket.after(PATIENCE, Self::lose);
-        });
+        self.after(SILENCE, Self::ask);
         self.linger();
+    }
+
+    /// Asks the server whether it is there, and takes silence for a no.
+    fn ask(self: &Rc<Self>) {
+        if self.send(r#"{"op":"ping"}"#) {
+            self.after(PATIENCE, Self::lose);
+        }
     }
 
     fn close_unused(self: &Rc<Self>) {

@@ -18,7 +18,10 @@ use crate::{
     context::server::Instance,
 };
 use futures::{FutureExt, StreamExt, stream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::oneshot;
 
 /// How many instances a page may show.
@@ -71,16 +74,15 @@ impl Mounts {
         Ok(self.in_turn(async move {
             let keys: Vec<_> = wanted.iter().map(|(instance, _)| instance.key()).collect();
             locked(&shown).retain(|seen| keys.iter().any(|key| *key == *seen.shown.key()));
-            let known: Vec<_> = {
+            let mut known: HashSet<_> = {
                 let shown = locked(&shown);
-                shown
-                    .iter()
-                    .map(|seen| seen.shown.key().to_owned())
-                    .collect()
+                let keys = shown.iter().map(|seen| seen.shown.key().to_owned());
+                keys.collect()
             };
             let new = wanted.into_iter().zip(keys);
-            let new = new.filter(|(_, key)| !known.contains(key));
-            let new: Vec<_> = new.map(|(wanted, _)| wanted).collect();
+            // Each once, however often it is named
+            let new = new.filter_map(|(wanted, key)| known.insert(key).then_some(wanted));
+            let new: Vec<_> = new.collect();
             let (peer, line) = (&peer, &line);
             let seen = stream::iter(new)
                 .map(async |(instance, version)| peer.see(instance, version, line).await)

@@ -287,6 +287,27 @@ async fn a_silent_server_is_asked_and_then_left() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_asleep_asks_at_once() {
+    page(async |owner: Owner| {
+        let _chat = owner.with(|| use_chat_channel("a".to_owned()));
+        let socket = one().await;
+        socket.accept();
+        sent(&socket);
+        wake(Wake::Focus);
+        assert_eq!(sent(&socket), [json!({ "op": "ping" })]);
+        said(&socket, json!({ "op": "pong" }));
+        pass(Duration::from_secs(11));
+        assert!(!socket.is_closed());
+        wake(Wake::Reconnect);
+        pass(Duration::from_secs(11));
+        assert!(socket.is_closed(), "the network is another one");
+        pass(Duration::from_secs(1));
+        one().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_page_joins_from_where_its_data_was_read() {
     page(async |owner: Owner| {
         let position = Position {
