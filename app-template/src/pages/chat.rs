@@ -209,8 +209,8 @@ fn Composer(chat: Handle<ChatChannel>) -> impl IntoView {
                 <input id="message" node_ref=field bind:value=draft on:input=write maxlength="500" autocomplete="off"/>
                 <button type="submit">"Say it"</button>
             </div>
-            <Connection chat/>
             <Failure of=problem/>
+            <Connection chat/>
         </form>
         <noscript class="problem">"Talking needs JavaScript. This is what was said when the page was loaded."</noscript>
     }
@@ -218,12 +218,10 @@ fn Composer(chat: Handle<ChatChannel>) -> impl IntoView {
 
 #[component]
 fn Connection(chat: Handle<ChatChannel>) -> impl IntoView {
-    let state = move || match (chat.status(), chat.waiting()) {
-        (Status::Connecting, _) => "Connecting…".to_owned(),
-        (Status::Reconnecting, 0) => "Reconnecting…".to_owned(),
-        (Status::Reconnecting, 1) => "Reconnecting… One message waits.".to_owned(),
-        (Status::Reconnecting, more) => format!("Reconnecting… {more} messages wait."),
-        _ => String::new(),
+    let state = move || match chat.status() {
+        Status::Connecting => "Connecting…",
+        Status::Reconnecting => "Reconnecting… What you say meanwhile is sent then.",
+        _ => "",
     };
     view! { <p class="quiet connection" role="status">{state}</p> }
 }
