@@ -3,7 +3,8 @@ import { defineConfig } from "@playwright/test";
 // The server is started by whoever runs the tests: `cargo leptos end-to-end` or `cargo xtask test`.
 export default defineConfig({
   testDir: "tests",
-  fullyParallel: true,
+  // What one test pins, every page fetches that shows the wall: one at a time
+  workers: 1,
   forbidOnly: !!process.env.CI,
   retries: 0,
   reporter: [["list"]],

@@ -15,13 +15,10 @@ use crate::{Code, channel::Channels, channel::Position};
 use bytes::Bytes;
 use futures::future::join_all;
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
     sync::watch,
     time::{sleep, timeout},
 };
