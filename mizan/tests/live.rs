@@ -29,7 +29,7 @@ use std::{
 };
 use support::{call, get, options};
 use tokio::time::timeout;
-use users::{Accounts, call_with, session_of};
+use users::{Account, Accounts, call_with, session_of};
 
 #[mizan::context(live)]
 struct BoardContext {
@@ -77,6 +77,21 @@ async fn office() -> mizan::Result<String> {
 
 #[mizan::client(affects = OfficeContext)]
 async fn tidy() -> mizan::Result<()> {
+    Ok(())
+}
+
+/// What each has for themselves.
+#[mizan::context(live)]
+struct CartContext;
+
+#[mizan::client(context = CartContext)]
+async fn cart() -> mizan::Result<Option<String>> {
+    let account = mizan::current_user::<Account>().await?;
+    Ok(account.map(|account| account.name))
+}
+
+#[mizan::client(affects = own(CartContext))]
+async fn buy() -> mizan::Result<()> {
     Ok(())
 }
 
@@ -323,6 +338,44 @@ async fn who_may_not_read_it_learns_nothing() {
     assert_eq!(frame, json!({ "op": "mounted", "contexts": [] }));
     server.call("tidy", json!({})).await;
     silence(&mut socket).await;
+    server.served.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_ones_own_is_on_ones_own_screens() {
+    let server = Server::start().await;
+    let [user, other, staff] = [
+        session_of(&server.app, "user").await,
+        session_of(&server.app, "user").await,
+        session_of(&server.app, "staff").await,
+    ];
+    let version = server.read("cart").await["version"].clone();
+    let mut sockets = Vec::new();
+    for session in [&user, &other, &staff, ""] {
+        let mut socket = server.served.connect(session).await;
+        mount(&mut socket, &["cart"], &[&version]).await;
+        sockets.push(socket);
+    }
+    call_with(&server.app, "buy", "{}", &[("cookie", &user)]).await;
+    for (index, socket) in sockets.iter_mut().enumerate() {
+        if index < 2 {
+            assert_eq!(stale(socket).await.0, "cart");
+        } else {
+            silence(socket).await;
+        }
+    }
+    // Of somebody who is nobody, nobody hears
+    server.call("buy", json!({})).await;
+    for socket in &mut sockets {
+        silence(socket).await;
+    }
+    // Nor those who come later
+    let mut late = server.served.connect(&staff).await;
+    let shown = mount(&mut late, &["cart"], &[&version]).await;
+    assert_eq!(shown["stale"], json!([]));
+    let mut late = server.served.connect(&other).await;
+    let shown = mount(&mut late, &["cart"], &[&version]).await;
+    assert_eq!(shown["stale"], json!(["cart"]));
     server.served.stop().await;
 }
 

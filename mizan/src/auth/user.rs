@@ -12,7 +12,7 @@ use std::{
     any::{Any, TypeId, type_name},
     sync::Arc,
 };
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// A user, as the server knows them: what an [`AuthnBackend`] finds.
 ///
@@ -116,6 +116,11 @@ impl Principal {
     /// The id in JSON: different for different users.
     pub(crate) fn id(&self) -> Result<String> {
         self.0.key()
+    }
+
+    /// A digest of the id.
+    pub(crate) fn id_digest(&self) -> Result<u64> {
+        Ok(xxh3_64(self.id()?.as_bytes()))
     }
 
     /// What the user may know of themselves.

@@ -26,6 +26,7 @@ pub struct Effect {
     context: &'static str,
     parameters: &'static [Parameter],
     kind: Kind,
+    own: bool,
 }
 
 enum Kind {
@@ -58,9 +59,10 @@ impl Effect {
         Self::new::<M::Context>(Kind::Merge(M::NAME))
     }
 
-    /// For the caller alone. To the caller that is the same: there is no cache of others' answers.
+    /// For the caller alone: others who show a live context are not told.
     #[must_use]
-    pub const fn own(self) -> Self {
+    pub const fn own(mut self) -> Self {
+        self.own = true;
         self
     }
 
@@ -69,6 +71,7 @@ impl Effect {
             context: C::NAME,
             parameters: C::TYPES,
             kind,
+            own: false,
         }
     }
 
@@ -99,6 +102,7 @@ impl Effect {
         Stale {
             context: self.context,
             scope,
+            own: self.own,
         }
     }
 
@@ -163,6 +167,8 @@ pub const fn same_type<T>(_: &T, _: &T) {}
 pub(crate) struct Stale {
     context: &'static str,
     scope: Vec<(&'static str, Value)>,
+    /// Whether it is what the caller alone sees.
+    own: bool,
 }
 
 impl Stale {
@@ -176,6 +182,10 @@ impl Stale {
 
     pub(crate) fn context(&self) -> &'static str {
         self.context
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The parameters that instances have which are meant.
@@ -370,6 +380,7 @@ pub fn invalidate<C: ServerContext>(context: C) {
             .copied()
             .zip(context.values())
             .collect(),
+        own: false,
     });
 }
 
@@ -380,6 +391,7 @@ pub fn invalidate_all<C: Context>() {
     push(Stale {
         context: C::NAME,
         scope: Vec::new(),
+        own: false,
     });
 }
 

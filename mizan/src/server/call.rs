@@ -68,7 +68,7 @@ async fn handle(
     };
     let mut result = work.run(function, parts, received).await;
     let (mut failed, is_form) = (result.is_err(), form.is_some());
-    let mut flush = Flush::publish(&work.scope).await;
+    let mut flush = Flush::publish(&work).await;
     if result.is_ok() && !is_form {
         flush.refresh(&work, mounted.as_ref()).await;
     }

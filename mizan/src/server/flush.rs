@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     Result,
+    auth::principal,
     channel::{Position, server::Versions},
     context::{
         Value,
         server::{Instance, Outcomes, Values, run_all, write_version},
         wire::LONGEST_MOUNTED,
     },
-    mutation::consequences::Consequences,
-    request::Scope,
+    mutation::consequences::{Consequences, Stale},
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures::future::join_all;
@@ -55,12 +55,17 @@ struct Refreshed {
 
 impl Flush {
     /// Takes what the calls of a request did to contexts, and tells everybody else who shows them.
-    pub(super) async fn publish(scope: &Scope) -> Self {
-        let consequences = std::mem::take(&mut *scope.consequences());
+    pub(super) async fn publish(work: &Work) -> Self {
+        let consequences = std::mem::take(&mut *work.scope.consequences());
         let versions = if consequences.is_empty() {
             Versions::default()
         } else {
-            scope.site().live.publish(&consequences).await
+            let user = match consequences.all().any(Stale::is_own) {
+                true => in_owner(&work.owner, principal).await.ok().flatten(),
+                false => None,
+            };
+            let user = user.and_then(|principal| principal.id_digest().ok());
+            work.scope.site().live.publish(&consequences, user).await
         };
         Self {
             consequences,

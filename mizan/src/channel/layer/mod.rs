@@ -77,8 +77,12 @@ pub(crate) enum Event {
         epoch: Arc<str>,
         message: Message,
     },
-    /// Messages of a group, or of any where none is named, may never come.
-    Lost(Option<Arc<str>>),
+    /// Messages of any group may never come.
+    #[cfg_attr(
+        not(any(feature = "redis", feature = "nats")),
+        expect(dead_code, reason = "memory loses nothing on the way")
+    )]
+    Lost,
     /// What a node has said to all.
     Signal(Bytes),
 }

@@ -168,13 +168,13 @@ async fn listen(
         let event = tokio::select! {
             message = messages.recv() => match message {
                 Ok(message) => event(&message),
-                Err(RecvError::Lagged(_)) => Some(Event::Lost(None)),
+                Err(RecvError::Lagged(_)) => Some(Event::Lost),
                 Err(RecvError::Closed) => return,
             },
             reconnection = reconnections.recv() => match reconnection {
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     subscribe_again(&subscriber).await;
-                    Some(Event::Lost(None))
+                    Some(Event::Lost)
                 }
                 Err(RecvError::Closed) => return,
             },

@@ -184,7 +184,7 @@ impl Told {
                 offset: message.offset,
                 text: message.text,
             }),
-            Event::Lost(_) => self.lost += 1,
+            Event::Lost => self.lost += 1,
             Event::Signal(signal) => self.signals.push(signal),
         }
     }

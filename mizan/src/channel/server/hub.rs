@@ -404,12 +404,9 @@ impl Hub {
                     self.recover(&group, known);
                 }
             }
-            Event::Lost(lost) => {
-                let mut groups = self.groups();
-                for (name, group) in &mut *groups {
-                    if lost.as_ref().is_none_or(|lost| lost == name) {
-                        self.recover(name, group);
-                    }
+            Event::Lost => {
+                for (name, group) in &mut *self.groups() {
+                    self.recover(name, group);
                 }
             }
             Event::Signal(text) => {

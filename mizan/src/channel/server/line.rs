@@ -1,7 +1,10 @@
 //! What is on its way to one socket.
 
 use axum::extract::ws::Utf8Bytes;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::Notify;
 
 /// How many frames may wait for a socket, and how many bytes.
@@ -22,6 +25,8 @@ pub(crate) enum End {
 pub(crate) struct Line {
     waiting: Mutex<Waiting>,
     wake: Notify,
+    /// A digest of who is at its end; 0 for nobody in particular.
+    user: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +37,15 @@ struct Waiting {
 }
 
 impl Line {
+    /// Notes who is at its end.
+    pub(crate) fn belongs_to(&self, user: Option<u64>) {
+        self.user.store(user.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_of(&self, user: u64) -> bool {
+        self.user.load(Ordering::Relaxed) == user
+    }
+
     /// Adds a frame. One too many ends the socket: a gap would be worse.
     pub(crate) fn push(&self, frame: Utf8Bytes) {
         let mut waiting = self.waiting();

@@ -22,7 +22,7 @@ use crate::{
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use moka::sync::Cache;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak},
@@ -72,10 +72,45 @@ struct Context {
     untold: Mutex<Untold>,
 }
 
+/// Something that went stale.
+#[derive(Clone, Debug, PartialEq)]
+struct Change {
+    /// The parameters that instances have which are meant.
+    scope: Vec<(String, Value)>,
+    /// The user who alone sees it; `None` for everybody.
+    user: Option<u64>,
+}
+
+/// Who is to be told.
+enum Audience {
+    Everybody,
+    /// Users.
+    Of(HashSet<u64>),
+}
+
+impl Audience {
+    fn add(&mut self, user: Option<u64>) {
+        match (self, user) {
+            (Self::Of(users), Some(user)) => {
+                users.insert(user);
+            }
+            (audience, None) => *audience = Self::Everybody,
+            (Self::Everybody, Some(_)) => {}
+        }
+    }
+
+    fn includes(&self, line: &Line) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Of(users) => users.iter().any(|user| line.is_of(*user)),
+        }
+    }
+}
+
 /// What could not be told.
 #[derive(Default)]
 struct Untold {
-    scopes: Vec<Vec<(String, Value)>>,
+    changes: Vec<Change>,
     /// Whether somebody tries.
     is_tried: bool,
 }
@@ -84,8 +119,8 @@ struct Untold {
 struct State {
     /// What this node's sockets show, by its key.
     shown: HashMap<Arc<str>, Readers>,
-    /// What they are about to be told.
-    stale: HashSet<Arc<str>>,
+    /// What they are about to be told, and who.
+    stale: HashMap<Arc<str>, Audience>,
     /// Where the group was then.
     at: Option<Position>,
 }
@@ -145,32 +180,36 @@ impl Live {
         self.hub.heard(&context.group)
     }
 
-    /// Tells everybody what a request made stale. Returns the versions that data has which is read
-    /// afterwards.
+    /// Tells everybody what a request made stale, and its user what is theirs alone. Returns the
+    /// versions that data has which is read afterwards.
     ///
     /// While the layer can't be reached it is told later, and the request does not wait for that.
-    pub(crate) async fn publish(&self, consequences: &Consequences) -> Versions {
+    pub(crate) async fn publish(&self, consequences: &Consequences, user: Option<u64>) -> Versions {
         let mut versions = Versions::default();
         if self.contexts.is_empty() {
             return versions;
         }
-        let mut changes: Vec<(&'static str, Vec<&Stale>)> = Vec::new();
+        let mut changes: Vec<(&'static str, Vec<Change>)> = Vec::new();
         for stale in consequences.all() {
             let name = stale.context();
+            // What is nobody's own is on no other screen
+            if !self.is_live(name) || stale.is_own() && user.is_none() {
+                continue;
+            }
+            let change = Change::of(stale, user);
             match changes.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, list)) => list.push(stale),
-                None => changes.push((name, vec![stale])),
+                Some((_, list)) => list.push(change),
+                None => changes.push((name, vec![change])),
             }
         }
         for (name, list) in changes {
             let Some(context) = self.contexts.get(name) else {
                 continue;
             };
-            let scopes: Vec<_> = list.iter().map(|stale| stale.scope()).collect();
-            let published = self.hub.publish(&context.group, written(&scopes), None);
+            let published = self.hub.publish(&context.group, written(&list), None);
             match tokio::time::timeout(LONGEST_WAIT, published).await {
                 Ok(Ok(position)) => versions.0.push((name, position)),
-                Ok(Err(_)) | Err(_) => context.tell_later(&self.hub, &scopes),
+                Ok(Err(_)) | Err(_) => context.tell_later(&self.hub, list),
             }
         }
         versions
@@ -220,8 +259,8 @@ impl Live {
             None => None,
         };
         let is_stale = missed.is_none_or(|missed| {
-            let mut scopes = missed.iter().flat_map(|message| read(&message.text));
-            scopes.any(|scope| concerns(&scope, &instance))
+            let mut changes = missed.iter().flat_map(|message| read(&message.text));
+            changes.any(|change| change.concerns(&instance) && change.is_for(line))
         });
         if is_stale {
             let at = self.hub.heard(&context.group);
@@ -248,13 +287,17 @@ impl Context {
     }
 
     /// Notes that instances are stale, which their readers are told in a moment.
-    fn mark(&self, is_stale: impl Fn(&Instance) -> bool, at: Position) {
+    fn mark(&self, changes: &[Change], at: Position) {
         let mut state = self.state();
         let is_first = state.stale.is_empty();
         let State { shown, stale, .. } = &mut *state;
         for (key, readers) in shown {
-            if is_stale(&readers.instance) {
-                stale.insert(Arc::clone(key));
+            let changes = changes.iter();
+            for change in changes.filter(|change| change.concerns(&readers.instance)) {
+                let audience = stale.entry(Arc::clone(key));
+                audience
+                    .or_insert_with(|| Audience::Of(HashSet::new()))
+                    .add(change.user);
             }
         }
         state.at = Some(at);
@@ -272,10 +315,10 @@ impl Context {
     fn tell(&self) {
         let mut state = self.state();
         let stale = std::mem::take(&mut state.stale);
-        for key in stale {
+        for (key, audience) in stale {
             if let Some(readers) = state.shown.get(&key) {
                 let frame = frame(&key, state.at.as_ref(), spread(readers.lines.len()));
-                for line in &readers.lines {
+                for line in readers.lines.iter().filter(|line| audience.includes(line)) {
                     line.push(frame.clone());
                 }
             }
@@ -283,16 +326,10 @@ impl Context {
     }
 
     /// Tells what went stale as soon as the layer can be reached.
-    fn tell_later(&self, hub: &Arc<Hub>, scopes: &[&[(&'static str, Value)]]) {
-        let owned = |scope: &&[(&'static str, Value)]| {
-            let scope = scope.iter();
-            scope
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect()
-        };
+    fn tell_later(&self, hub: &Arc<Hub>, changes: Vec<Change>) {
         let is_tried = {
             let mut untold = self.untold();
-            untold.add(scopes.iter().map(owned));
+            untold.add(changes);
             std::mem::replace(&mut untold.is_tried, true)
         };
         if is_tried {
@@ -307,12 +344,12 @@ impl Context {
                 let (Some(this), Some(hub)) = (this.upgrade(), hub.upgrade()) else {
                     return;
                 };
-                let scopes = std::mem::take(&mut this.untold().scopes);
-                let published = hub.publish(&this.group, written(&scopes), None).await;
+                let changes = std::mem::take(&mut this.untold().changes);
+                let published = hub.publish(&this.group, written(&changes), None).await;
                 let mut untold = this.untold();
                 if published.is_err() {
-                    untold.add(scopes);
-                } else if untold.scopes.is_empty() {
+                    untold.add(changes);
+                } else if untold.changes.is_empty() {
                     untold.is_tried = false;
                     return;
                 }
@@ -326,30 +363,25 @@ impl Context {
 }
 
 impl Untold {
-    fn add(&mut self, scopes: impl IntoIterator<Item = Vec<(String, Value)>>) {
-        self.scopes.extend(scopes);
-        if self.scopes.len() > MOST_UNTOLD {
-            // All instances
-            self.scopes = vec![Vec::new()];
+    fn add(&mut self, changes: Vec<Change>) {
+        self.changes.extend(changes);
+        if self.changes.len() > MOST_UNTOLD {
+            self.changes = vec![Change::EVERYTHING];
         }
     }
 }
 
 impl Follower for Context {
     fn message(&self, message: &Message, epoch: &str) {
-        let scopes = read(&message.text);
         let at = Position {
             epoch: epoch.to_owned(),
             offset: message.offset,
         };
-        self.mark(
-            |instance| scopes.iter().any(|scope| concerns(scope, instance)),
-            at,
-        );
+        self.mark(&read(&message.text), at);
     }
 
     fn lost(&self, position: &Position) {
-        self.mark(|_| true, position.clone());
+        self.mark(&[Change::EVERYTHING], position.clone());
     }
 }
 
@@ -386,37 +418,75 @@ fn spread(readers: usize) -> usize {
     (readers.saturating_sub(FEW) * SPREAD_EACH).min(LONGEST_SPREAD)
 }
 
-/// What went stale, as a message: `[{"user_id":5},{}]`, where `{}` is everything.
-fn written<N: AsRef<str>, S: AsRef<[(N, Value)]>>(scopes: &[S]) -> Bytes {
-    let objects = scopes.iter().map(|scope| {
-        let values = scope.as_ref().iter();
-        values
-            .map(|(name, value)| (name.as_ref(), value))
-            .collect::<HashMap<_, _>>()
+impl Change {
+    /// All instances, for everybody.
+    const EVERYTHING: Self = Self {
+        scope: Vec::new(),
+        user: None,
+    };
+
+    fn of(stale: &Stale, user: Option<u64>) -> Self {
+        let scope = stale.scope().iter();
+        Self {
+            scope: scope
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            user: user.filter(|_| stale.is_own()),
+        }
+    }
+
+    fn concerns(&self, instance: &Instance) -> bool {
+        self.scope.iter().all(|(name, value)| {
+            let mut values = instance.values();
+            values.any(|(known, other)| known == name && other == value)
+        })
+    }
+
+    fn is_for(&self, line: &Line) -> bool {
+        self.user.is_none_or(|user| line.is_of(user))
+    }
+}
+
+/// What went stale, as a message: `[{"params":{"user_id":5}},{"params":{},"user":7}]`.
+fn written(changes: &[Change]) -> Bytes {
+    #[derive(Serialize)]
+    struct Written<'a> {
+        params: HashMap<&'a str, &'a Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<u64>,
+    }
+    let written = changes.iter().map(|change| Written {
+        params: change
+            .scope
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect(),
+        user: change.user,
     });
-    let text = serde_json::to_vec(&objects.collect::<Vec<_>>());
+    let text = serde_json::to_vec(&written.collect::<Vec<_>>());
     // Parameters can be written
     text.unwrap_or_default().into()
 }
 
-/// Reads such a message. One that can't be read, of a later version, means everything.
-fn read(text: &[u8]) -> Vec<Vec<(String, Value)>> {
-    let scope = |entries: Entries| {
-        let entries = entries.into_iter();
-        let read = entries.map(|(name, json)| Some((name, Value::read(&json)?)));
-        read.collect::<Option<Vec<_>>>().unwrap_or_default()
-    };
-    match serde_json::from_slice::<Vec<Entries>>(text) {
-        Ok(scopes) => scopes.into_iter().map(scope).collect(),
-        Err(_) => vec![Vec::new()],
+/// Reads such a message. What can't be read, of a later version, means everything.
+fn read(text: &[u8]) -> Vec<Change> {
+    #[derive(Deserialize)]
+    struct Written {
+        params: Entries,
+        user: Option<u64>,
     }
-}
-
-fn concerns(scope: &[(String, Value)], instance: &Instance) -> bool {
-    scope.iter().all(|(name, value)| {
-        let mut values = instance.values();
-        values.any(|(known, other)| known == name && other == value)
-    })
+    let change = |Written { params, user }| {
+        let values = params.into_iter();
+        let values = values.map(|(name, json)| Some((name, Value::read(&json)?)));
+        match values.collect() {
+            Some(scope) => Change { scope, user },
+            None => Change::EVERYTHING,
+        }
+    };
+    match serde_json::from_slice::<Vec<Written>>(text) {
+        Ok(changes) => changes.into_iter().map(change).collect(),
+        Err(_) => vec![Change::EVERYTHING],
+    }
 }
 
 /// `{"op":"invalidate","contexts":[..],"epoch","offset","spread"?}`

@@ -39,7 +39,7 @@ impl Peer {
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
         let (id, mounted) = (asked.id, asked.mounted.clone());
         let result = self.run(&work, asked).await;
-        let mut flush = Flush::publish(&work.scope).await;
+        let mut flush = Flush::publish(&work).await;
         if result.is_ok() {
             flush.refresh(&work, mounted.as_ref()).await;
         }

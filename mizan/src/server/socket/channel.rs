@@ -403,7 +403,7 @@ impl Peer {
         };
         let result = bounded(&self.site, name, ran).await;
         // What a function that was called there made stale
-        Flush::publish(&work.scope).await;
+        Flush::publish(&work).await;
         let result = commit(&work, result).await;
         if let Err(error) = &result {
             log(name, error);

@@ -80,7 +80,7 @@ struct Conversation {
 impl Peer {
     pub(super) async fn serve(self: Arc<Self>, socket: WebSocket, stopping: Option<Stopping>) {
         let mut conversation = Conversation {
-            line: Arc::new(Line::default()),
+            line: Arc::clone(&self.line),
             lanes: Lanes::default(),
             mounts: Mounts::default(),
             steps: JoinSet::new(),

@@ -3,8 +3,9 @@ use super::super::{
     call::{Work, bounded, in_owner},
 };
 use crate::{
-    Error, Result,
+    Code, Error, Result,
     auth::{Principal, bearer, principal, who},
+    channel::server::Line,
     context::server::{Instance, run_all},
     request::{Scope, Way},
 };
@@ -19,6 +20,8 @@ pub(super) struct Peer {
     pub(super) site: Arc<Site>,
     /// The head of the request that opened the socket.
     pub(super) parts: Arc<Parts>,
+    /// What is on its way there.
+    pub(super) line: Arc<Line>,
     /// Who it was when that was last looked at; `None` where nobody has signed in.
     who: Mutex<Option<Who>>,
     _seat: Option<Seat>,
@@ -38,12 +41,13 @@ impl Peer {
         let mut peer = Self {
             site,
             parts: Arc::new(parts),
+            line: Arc::default(),
             who: Mutex::default(),
             _seat: None,
         };
-        if let Some((who, id)) = peer.look().await? {
-            peer._seat = Some(Seat::take(&peer.site, id)?);
-            *peer.who() = Some(who);
+        if let Some(principal) = peer.look().await? {
+            peer._seat = Some(Seat::take(&peer.site, principal.id()?)?);
+            peer.becomes(Some(principal))?;
         }
         Ok(peer)
     }
@@ -88,28 +92,36 @@ impl Peer {
     /// that has changed.
     pub(super) async fn has_changed(&self) -> bool {
         let found = match bounded(&self.site, "socket", self.look()).await {
-            Ok(found) => found.map(|(who, _)| who),
-            Err(error) if error.code() == crate::Code::Unauthorized => None,
+            Err(error) if error.code() == Code::Unauthorized => Ok(None),
+            found => found,
+        };
+        match found.and_then(|found| self.becomes(found)) {
+            Ok(has_changed) => has_changed,
             // It can't be found out, which is logged where it failed: it is looked at again in a moment
             Err(error) => {
                 tracing::debug!(%error, "who is at the end of a socket can't be found out");
-                return false;
+                false
             }
-        };
-        std::mem::replace(&mut *self.who(), found) != found
+        }
     }
 
-    /// Who the other end is by now, and their id.
-    async fn look(&self) -> Result<Option<(Who, String)>> {
+    /// Notes who is there now. Returns whether that was somebody else.
+    fn becomes(&self, principal: Option<Principal>) -> Result<bool> {
+        let user = principal.as_ref().map(Principal::id_digest).transpose()?;
+        let who = who(principal)?;
+        self.line.belongs_to(user);
+        Ok(std::mem::replace(&mut *self.who(), who) != who)
+    }
+
+    /// Who the other end is by now.
+    async fn look(&self) -> Result<Option<Principal>> {
         if self.site.users.is_none() {
             return Ok(None);
         }
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Watch));
         bearer::present(&work.scope, &self.parts.headers).await?;
         work.provide((*self.parts).clone());
-        let principal = in_owner(&work.owner, principal).await?;
-        let id = principal.as_ref().map(Principal::id).transpose()?;
-        Ok(who(principal)?.zip(id))
+        in_owner(&work.owner, principal).await
     }
 }
 

@@ -492,7 +492,7 @@ impl Node {
     fn lose(&self) {
         self.losses.fetch_add(1, Ordering::Relaxed);
         self.ends.invalidate_all();
-        self.tell(Event::Lost(None));
+        self.tell(Event::Lost);
     }
 
     fn end(&self, group: &str) -> Arc<End> {
