@@ -83,10 +83,12 @@ impl FanOut {
         for _ in 0..messages / at_once {
             let announced = self.target.announce(&mut self.announcer, TEXT, at_once);
             announced.await?;
-            tokio::select! {
-                () = arrivals.complete.notified() => {}
-                // None ends before
-                Some(Ok(Err(error))) = readers.join_next() => return Err(error),
+            loop {
+                tokio::select! {
+                    () = arrivals.complete.notified() => break,
+                    // Some have the last message before others; and one may have failed
+                    Some(socket) = readers.join_next() => self.sockets.push(socket??),
+                }
             }
         }
         let seconds = started.elapsed().as_secs_f64();
