@@ -36,7 +36,10 @@ async fn main() -> ExitCode {
         _ => {}
     }
     let Some(server) = Server::of(&name) else {
-        eprintln!("name a server, flight or load: {}", Server::NAMES.join(", "));
+        eprintln!(
+            "name a server, flight or load: {}",
+            Server::NAMES.join(", ")
+        );
         return ExitCode::FAILURE;
     };
     end_with_input();

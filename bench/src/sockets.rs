@@ -84,8 +84,7 @@ async fn announce(State(news): State<News>, Json(Announce { text, times }): Json
     for _ in 0..times {
         let offset = news.offset.fetch_add(1, Ordering::Relaxed) + 1;
         // As a message of a channel is written
-        let frame =
-            format!(r#"{{"op":"message","id":1,"offset":{offset},"message":"{text}"}}"#);
+        let frame = format!(r#"{{"op":"message","id":1,"offset":{offset},"message":"{text}"}}"#);
         // Nobody may listen
         let _ = news.sender.send(frame.into());
     }

@@ -229,11 +229,7 @@ pub(crate) fn run() -> Result {
             sockets.storm.seconds,
             10.0,
         ),
-        Goal::at_most(
-            "messages that they miss",
-            sockets.storm.lost,
-            0.0,
-        ),
+        Goal::at_most("messages that they miss", sockets.storm.lost, 0.0),
         Goal::at_most(
             "WebAssembly of the first channel, in kB of brotli",
             sizes.channel(),

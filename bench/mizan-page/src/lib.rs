@@ -188,18 +188,16 @@ pub mod with_channel {
         }
     }
 
-    /// A component that has joined it.
+    /// A component that has joined it; its view is of types that the page has already.
     pub fn channel() -> impl IntoView {
         let chat = use_chat_channel("lobby".to_owned());
-        let is_joined = move || chat.status() == mizan::channel::Status::Joined;
-        let messages = move || {
-            let messages = chat.messages().into_iter();
-            messages.map(|message| view! { <i>{message}</i> }).collect_view()
+        let said = move || {
+            let is_joined = chat.status() == mizan::channel::Status::Joined;
+            is_joined.then(|| chat.messages().concat())
         };
         view! {
-            <button on:click=move |_| chat.send(&"Hello".to_owned()) disabled=move || !is_joined()>
-                {messages}
-            </button>
+            <button on:click=move |_| chat.send(&"Hello".to_owned())>"Say hello"</button>
+            <p>{said}</p>
         }
     }
 }

@@ -113,9 +113,8 @@ impl Report<'_> {
     /// Which have joined a channel.
     fn idle(&self) -> Vec<Vec<String>> {
         let idle = &self.sockets.idle;
-        let size = |label: &str, bytes: f64| {
-            vec![label.to_owned(), format!("{:.1} kB", bytes / 1e3)]
-        };
+        let size =
+            |label: &str, bytes: f64| vec![label.to_owned(), format!("{:.1} kB", bytes / 1e3)];
         vec![
             row(["server", "memory for each of 10,000"]),
             size("axum sockets", idle.axum),

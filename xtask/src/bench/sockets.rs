@@ -3,8 +3,8 @@
 //! The other end of the sockets is a process of its own, one for each server: it opens them once,
 //! and has a turn whenever it is told so. As with requests, the servers take turns.
 
-use super::load::{ROUNDS, Rates, Server, median};
 use super::flight::numbers;
+use super::load::{ROUNDS, Rates, Server, median};
 use crate::{
     process::{Result, line, program, target},
     steps::step,
@@ -97,7 +97,10 @@ pub(crate) fn measure() -> Result<Sockets> {
         bursts: pair(
             "fan-out",
             "10",
-            ["axum, ten messages to 1,000", "Mizan, ten messages to 1,000"],
+            [
+                "axum, ten messages to 1,000",
+                "Mizan, ten messages to 1,000",
+            ],
         )?,
         echo: pair("echo", "", ["axum, 256 answers", "Mizan, 256 answers"])?,
         idle: idle()?,
