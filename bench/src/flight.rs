@@ -1,6 +1,7 @@
 //! How long it takes from a mutation to fresh data, over a link that delays 10 ms each way: in the
 //! mutation's own answer, and with a second request.
 
+use crate::http::{self, exchange};
 use std::{
     error::Error,
     net::SocketAddr,
@@ -56,11 +57,7 @@ pub(crate) async fn measure(server: SocketAddr) -> Result<(), Box<dyn Error + Se
 }
 
 fn mutation(header: &str) -> String {
-    format!(
-        "POST /api/mizan/call/rename HTTP/1.1\r\nhost: localhost\r\n{header}\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{MUTATION}",
-        MUTATION.len()
-    )
+    http::post("/api/mizan/call/rename", header, MUTATION)
 }
 
 fn expect(answer: &str, part: &str) -> Result<(), String> {
@@ -74,31 +71,6 @@ fn expect(answer: &str, part: &str) -> Result<(), String> {
 fn median(mut times: Vec<Duration>) -> u128 {
     times.sort();
     times[times.len() / 2].as_micros()
-}
-
-/// One request and its answer, to the end of its body.
-async fn exchange(
-    stream: &mut TcpStream,
-    request: &str,
-) -> Result<String, Box<dyn Error + Send + Sync>> {
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    loop {
-        if stream.read_buf(&mut answer).await? == 0 {
-            return Err("the connection ended".into());
-        }
-        let text = String::from_utf8_lossy(&answer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(Ok(0), str::parse::<usize>)?;
-        if body.len() >= length {
-            return Ok(text.into_owned());
-        }
-    }
 }
 
 /// Passes connections on to the server, late.

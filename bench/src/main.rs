@@ -5,10 +5,16 @@
 //! them have the same runtime, the same log subscriber and send the same headers.
 //!
 //! `mizan-bench flight` measures a mutation over a slow link, and ends.
+//!
+//! `mizan-bench load <measure> <server> <address>` is the other end of a server's sockets.
 
+mod channels;
 mod contexts;
 mod flight;
+mod http;
+mod load;
 mod servers;
+mod sockets;
 mod users;
 
 use servers::Server;
@@ -18,12 +24,22 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let name = std::env::args().nth(1).unwrap_or_default();
-    if name == "flight" {
-        return ended(run_flight().await);
+    // Ten thousand sockets are as many files
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        eprintln!("mizan-bench: the limit of open files stays as it is: {error}");
+    }
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    match name.as_str() {
+        "flight" => return ended(run_flight().await),
+        "load" => return ended(load::run(&arguments.collect::<Vec<_>>()).await),
+        _ => {}
     }
     let Some(server) = Server::of(&name) else {
-        eprintln!("name a server, or flight: {}", Server::NAMES.join(", "));
+        eprintln!(
+            "name a server, flight or load: {}",
+            Server::NAMES.join(", ")
+        );
         return ExitCode::FAILURE;
     };
     end_with_input();

@@ -32,18 +32,21 @@ pub(crate) enum Server {
     LeptosPages,
     /// The same, served as Leptos's official starter does it: without `TCP_NODELAY`.
     LeptosPagesNagle,
-    /// A page and `POST /api/mizan/call/echo`.
+    /// A page, `POST /api/mizan/call/echo`, and channels.
     Mizan,
+    /// Sockets of axum's.
+    Sockets,
 }
 
 impl Server {
     /// What they are called on the command line.
-    pub(crate) const NAMES: [&str; 5] = [
+    pub(crate) const NAMES: [&str; 6] = [
         "axum",
         "leptos-calls",
         "leptos-pages",
         "leptos-pages-nagle",
         "mizan",
+        "sockets",
     ];
 
     /// Finds a server by its name.
@@ -54,6 +57,7 @@ impl Server {
             "leptos-pages" => Self::LeptosPages,
             "leptos-pages-nagle" => Self::LeptosPagesNagle,
             "mizan" => Self::Mizan,
+            "sockets" => Self::Sockets,
             _ => return None,
         })
     }
@@ -68,6 +72,7 @@ impl Server {
             Self::LeptosCalls => without_delay(listener, leptos_calls()).await,
             Self::LeptosPages => without_delay(listener, leptos_pages()).await,
             Self::LeptosPagesNagle => axum::serve(listener, leptos_pages()).await,
+            Self::Sockets => without_delay(listener, crate::sockets::router()).await,
             Self::Mizan => {
                 let stop = std::future::pending();
                 Serve::new(mizan()?).run(listener, stop).await;
@@ -88,9 +93,13 @@ async fn without_delay(listener: TcpListener, router: Router) -> std::io::Result
     axum::serve(listener, router).await
 }
 
+/// As many frames as a socket can send: what is measured is how long one takes.
+const UNLIMITED: u32 = u32::MAX;
+
 fn mizan() -> Result<Router, mizan::server::RegistryError> {
     Mizan::new(options())
         .users(crate::users::Accounts)
+        .frames_per_second(UNLIMITED)
         .try_router(mizan_page::App, mizan_page::shell)
 }
 

@@ -2,9 +2,10 @@
 //!
 //! 1. [`size`]: what the browser downloads for one small page.
 //! 2. [`load`]: servers built for release, loaded by wrk in turns.
-//! 3. [`flight`]: from a mutation to fresh data.
-//! 4. [`internal`]: what no request shows, measured by tests of the crate itself.
-//! 5. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
+//! 3. [`sockets`]: channels beside sockets of axum's.
+//! 4. [`flight`]: from a mutation to fresh data.
+//! 5. [`internal`]: what no request shows, measured by tests of the crate itself.
+//! 6. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
 //!
 //! A goal that is missed is reported, and is no failure of the command: how fast something runs
 //! depends on the machine.
@@ -14,6 +15,7 @@ mod internal;
 mod load;
 mod report;
 mod size;
+mod sockets;
 
 use crate::{
     process::{self, Result, cargo, is_installed},
@@ -139,6 +141,7 @@ pub(crate) fn run() -> Result {
     let pages = load::measure("pages", PAGES)?;
     let bundles = load::measure("bundles", BUNDLES)?;
     let guards = load::measure("guards", GUARDS)?;
+    let sockets = sockets::measure()?;
     let flight = flight::measure()?;
     let cross_site = internal::cross_site()?;
 
@@ -201,6 +204,37 @@ pub(crate) fn run() -> Result {
             cross_site,
             350.0,
         ),
+        Goal::at_least(
+            "message to 1,000 sockets, of axum's throughput",
+            sockets.fan_out.ratio(),
+            0.90,
+        ),
+        Goal::at_least(
+            "answer of a channel, of axum's throughput",
+            sockets.echo.ratio(),
+            0.85,
+        ),
+        Goal::at_most(
+            "idle socket in a channel, in kB",
+            sockets.idle.mizan / 1e3,
+            20.0,
+        ),
+        Goal::at_most(
+            "the same beyond a socket of axum's, in kB",
+            sockets.idle.more() / 1e3,
+            8.0,
+        ),
+        Goal::at_most(
+            "5,000 sockets that come back at once, in seconds",
+            sockets.storm.seconds,
+            10.0,
+        ),
+        Goal::at_most("messages that they miss", sockets.storm.lost, 0.0),
+        Goal::at_most(
+            "WebAssembly of the first channel, in kB of brotli",
+            sizes.channel(),
+            12.0,
+        ),
     ];
     Report {
         busy,
@@ -208,6 +242,7 @@ pub(crate) fn run() -> Result {
         pages: &pages,
         bundles: &bundles,
         guards: &guards,
+        sockets: &sockets,
         flight: &flight,
         sizes: &sizes,
         goals: &goals,

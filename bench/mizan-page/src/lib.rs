@@ -88,6 +88,7 @@ fn Home() -> impl IntoView {
     let said = move || Some(echo.value().get()?.ok()?.message);
     view! {
         {further_members()}
+        {further_features()}
         <Title text="A small page"/>
         <h1>"A small page"</h1>
         <Suspense fallback=|| "…">
@@ -141,6 +142,134 @@ pub mod ten_more {
     members! {
         user_1 use_user_1 user_2 use_user_2 user_3 use_user_3 user_4 use_user_4 user_5 use_user_5
         user_6 use_user_6 user_7 use_user_7 user_8 use_user_8 user_9 use_user_9 user_10 use_user_10
+    }
+}
+
+/// What is weighed besides.
+fn further_features() -> impl IntoView {
+    (channel(), live(), websocket())
+}
+
+/// Nothing, in the page that is compared.
+#[cfg(not(feature = "channel"))]
+fn channel() {}
+
+#[cfg(feature = "channel")]
+use with_channel::channel;
+
+#[cfg(feature = "channel")]
+pub mod with_channel {
+    //! One channel: what is said in it, whether it is connected, and saying something.
+
+    use leptos::prelude::*;
+
+    /// A room.
+    #[mizan::channel]
+    pub struct ChatChannel {
+        /// Its name.
+        pub room: String,
+    }
+
+    #[mizan::channel_handler]
+    impl Channel for ChatChannel {
+        type ClientMessage = String;
+        type ServerMessage = String;
+
+        async fn authorize(&self, _: &mizan::channel::ChannelContext) -> mizan::Result<bool> {
+            Ok(true)
+        }
+
+        async fn receive(
+            &self,
+            _: &mizan::channel::ChannelContext,
+            message: String,
+        ) -> mizan::Result<Option<String>> {
+            Ok(Some(message))
+        }
+    }
+
+    /// A component that has joined it; its view is of types that the page has already.
+    pub fn channel() -> impl IntoView {
+        let chat = use_chat_channel("lobby".to_owned());
+        let said = move || {
+            let is_joined = chat.status() == mizan::channel::Status::Joined;
+            is_joined.then(|| chat.messages().concat())
+        };
+        view! {
+            <button on:click=move |_| chat.send(&"Hello".to_owned())>"Say hello"</button>
+            <p>{said}</p>
+        }
+    }
+}
+
+#[cfg(not(feature = "live"))]
+fn live() {}
+
+#[cfg(feature = "live")]
+use with_live::live;
+
+#[cfg(feature = "live")]
+pub mod with_live {
+    //! One live context.
+
+    use super::User;
+    use leptos::prelude::*;
+
+    /// Somebody.
+    #[mizan::context(live)]
+    pub struct LiveContext {
+        /// Their number.
+        pub id: i64,
+    }
+
+    /// Who that is.
+    #[mizan::client(context = LiveContext)]
+    pub async fn live_user(id: i64) -> mizan::Result<User> {
+        let user = super::current_user().await?;
+        Ok(User { id, ..user })
+    }
+
+    /// A component that shows them.
+    pub fn live() -> impl IntoView {
+        view! { <LiveContextProvider id=1><Shown/></LiveContextProvider> }
+    }
+
+    #[component]
+    fn Shown() -> impl IntoView {
+        let user = use_live_user();
+        let name = move || user.get()?.ok().map(|user| user.name);
+        view! { <Suspense><i>{name}</i></Suspense> }
+    }
+}
+
+#[cfg(not(feature = "websocket"))]
+fn websocket() {}
+
+#[cfg(feature = "websocket")]
+use with_websocket::websocket;
+
+#[cfg(feature = "websocket")]
+pub mod with_websocket {
+    //! A call over the socket.
+
+    use super::Echoed;
+    use leptos::prelude::*;
+
+    /// Says what it was told.
+    #[mizan::client(websocket)]
+    pub async fn quick_echo(text: String) -> mizan::Result<Echoed> {
+        Ok(Echoed { message: text })
+    }
+
+    /// A button that calls it.
+    pub fn websocket() -> impl IntoView {
+        let echo = ServerAction::<QuickEcho>::new();
+        let say = move |_| {
+            echo.dispatch(QuickEcho {
+                text: "Hello".to_owned(),
+            });
+        };
+        view! { <button on:click=say>{move || Some(echo.value().get()?.ok()?.message)}</button> }
     }
 }
 

@@ -29,7 +29,7 @@ use leptos::{
 };
 use leptos_axum::ResponseOptions;
 use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
-use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 /// The header that says what the browser shows.
 const MOUNTED: HeaderName = HeaderName::from_static(wire::MOUNTED);
@@ -208,11 +208,21 @@ pub(super) async fn bounded<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let work = AssertUnwindSafe(work).catch_unwind();
-    match tokio::time::timeout(site.request_timeout, work).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(panicked(what, &*panic)),
-        Err(_) => Err(Error::unavailable("the request took too long")),
+    match in_time(site.request_timeout, work).await {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => Err(panicked(what, &*panic)),
+        None => Err(Error::unavailable("the request took too long")),
     }
+}
+
+/// Does something for as long as it may take; `None` where it takes longer. What has not to wait
+/// for anything needs no clock, which all threads share.
+pub(super) async fn in_time<F: Future>(most: Duration, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    if let Poll::Ready(done) = futures::poll!(work.as_mut()) {
+        return Some(done);
+    }
+    tokio::time::timeout(most, work).await.ok()
 }
 
 /// Ends an answer that has begun with its result.

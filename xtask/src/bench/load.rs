@@ -42,11 +42,7 @@ pub(crate) struct Peer {
 pub(crate) struct Measured {
     pub(crate) label: &'static str,
     /// Answers per second.
-    pub(crate) rate: f64,
-    /// The same for each round.
-    rates: Vec<f64>,
-    /// The lowest and the highest rate of all rounds.
-    pub(crate) range: (f64, f64),
+    pub(crate) rates: Rates,
     /// What the server's process took for an answer, in microseconds, all its threads together.
     pub(crate) cpu: f64,
     /// The latency that half of the answers stayed below, in milliseconds.
@@ -128,15 +124,9 @@ impl Contestant {
     }
 
     fn measured(&self) -> Measured {
-        let rates = || self.turns.iter().map(|turn| turn.rate);
         Measured {
             label: self.peer.label,
-            rate: median(rates()),
-            rates: rates().collect(),
-            range: (
-                rates().fold(f64::INFINITY, f64::min),
-                rates().fold(0.0, f64::max),
-            ),
+            rates: Rates(self.turns.iter().map(|turn| turn.rate).collect()),
             cpu: median(self.turns.iter().map(|turn| turn.cpu)),
             latency: median(self.turns.iter().map(|turn| turn.latency)),
             bytes: self.bytes,
@@ -147,25 +137,48 @@ impl Contestant {
 impl Measured {
     /// How many answers this one gives for each of another's.
     pub(crate) fn ratio(&self, other: &Self) -> f64 {
-        let rounds = self.rates.iter().zip(&other.rates);
+        self.rates.ratio(&other.rates)
+    }
+}
+
+/// How much something did in a second, for each round.
+pub(crate) struct Rates(pub(super) Vec<f64>);
+
+impl Rates {
+    pub(crate) fn median(&self) -> f64 {
+        median(self.0.iter().copied())
+    }
+
+    /// The lowest and the highest of all rounds.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let rates = || self.0.iter().copied();
+        (
+            rates().fold(f64::INFINITY, f64::min),
+            rates().fold(0.0, f64::max),
+        )
+    }
+
+    /// How much it did for each of what another did.
+    pub(crate) fn ratio(&self, other: &Self) -> f64 {
+        let rounds = self.0.iter().zip(&other.0);
         median(rounds.map(|(this, other)| this / other))
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A process of `mizan-bench`; ends when this is dropped, or when this process is no more.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    addr: SocketAddr,
+    pub(super) addr: SocketAddr,
 }
 
 impl Server {
-    fn start(name: &str) -> Result<Self> {
+    pub(super) fn start(name: &str) -> Result<Self> {
         let mut command = program(target().join("release/mizan-bench"));
         // It ends with its input, which nobody else holds open
         command
@@ -217,7 +230,7 @@ impl Server {
     }
 
     /// The time that all threads of the process have taken from the processors.
-    fn cpu_seconds(&self) -> Result<f64> {
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
         let path = format!("/proc/{}/stat", self.process.id());
         let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
         let ticks_per_second = output(program("getconf").arg("CLK_TCK"))?;
@@ -234,6 +247,18 @@ impl Server {
             }
             _ => Err(format!("{path} can't be read")),
         }
+    }
+
+    /// The memory that the process holds, in bytes.
+    pub(super) fn resident(&self) -> Result<f64> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let kibibytes = text.lines().find_map(|line| {
+            let value = line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?;
+            value.parse::<f64>().ok()
+        });
+        let kibibytes = kibibytes.ok_or_else(|| format!("{path} can't be read"))?;
+        Ok(kibibytes * 1024.0)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     flight::Flight,
     load::{CONNECTIONS, Measured, ROUNDS, SECONDS},
     size::{Size, Sizes},
+    sockets::{Sockets, Traffic},
 };
 use crate::process::{Result, output, program, root};
 use std::{fmt, fs};
@@ -60,6 +61,7 @@ pub(crate) struct Report<'a> {
     pub(crate) pages: &'a [Measured],
     pub(crate) bundles: &'a [Measured],
     pub(crate) guards: &'a [Measured],
+    pub(crate) sockets: &'a Sockets,
     pub(crate) flight: &'a Flight,
     pub(crate) sizes: &'a Sizes,
     pub(crate) goals: &'a [Goal],
@@ -86,6 +88,8 @@ impl Report<'_> {
             section("Pages", &load(self.pages)),
             section("Bundles", &load(self.bundles)),
             section("Guards", &load(self.guards)),
+            section("Channels", &traffic(&self.sockets.traffic())),
+            section("Idle sockets", &self.idle()),
             section("From a mutation to fresh data", &self.flight()),
             section("What the browser downloads", &self.sizes()),
         ];
@@ -104,6 +108,18 @@ impl Report<'_> {
             ]
         }));
         rows
+    }
+
+    /// Which have joined a channel.
+    fn idle(&self) -> Vec<Vec<String>> {
+        let idle = &self.sockets.idle;
+        let size =
+            |label: &str, bytes: f64| vec![label.to_owned(), format!("{:.1} kB", bytes / 1e3)];
+        vec![
+            row(["server", "memory for each of 10,000"]),
+            size("axum sockets", idle.axum),
+            size("Mizan's channel", idle.mizan),
+        ]
     }
 
     /// Over a link that delays 10 ms each way, with bodies of 1 ms.
@@ -128,6 +144,9 @@ impl Report<'_> {
             row_of("Leptos", &self.sizes.leptos),
             row_of("Mizan", &self.sizes.mizan),
             row_of("Mizan, ten members more", &self.sizes.ten_more),
+            row_of("Mizan, a channel", &self.sizes.channel),
+            row_of("Mizan, a live context", &self.sizes.live),
+            row_of("Mizan, a call over the socket", &self.sizes.websocket),
         ]
     }
 }
@@ -144,14 +163,30 @@ fn load(measured: &[Measured]) -> Vec<Vec<String>> {
     ];
     let mut rows = vec![row(header)];
     rows.extend(measured.iter().map(|measured| {
-        let (lowest, highest) = measured.range;
+        let (lowest, highest) = measured.rates.range();
         vec![
             measured.label.to_owned(),
-            format!("{:.0}", measured.rate),
+            format!("{:.0}", measured.rates.median()),
             format!("{lowest:.0} - {highest:.0}"),
             format!("{:.1} µs", measured.cpu),
             format!("{:.2} ms", measured.latency),
             format!("{} bytes", measured.bytes),
+        ]
+    }));
+    rows
+}
+
+/// The table of sockets under load.
+fn traffic(measured: &[&Traffic]) -> Vec<Vec<String>> {
+    let header = ["server", "frames/s", "lowest - highest", "server CPU"];
+    let mut rows = vec![row(header)];
+    rows.extend(measured.iter().map(|measured| {
+        let (lowest, highest) = measured.rates.range();
+        vec![
+            measured.label.to_owned(),
+            format!("{:.0}", measured.rates.median()),
+            format!("{lowest:.0} - {highest:.0}"),
+            format!("{:.1} µs", measured.cpu),
         ]
     }));
     rows

@@ -18,6 +18,10 @@ pub(crate) struct Sizes {
     pub(crate) mizan: Size,
     /// Mizan's with ten members more, of a type that is there already.
     pub(crate) ten_more: Size,
+    /// Mizan's with a channel, with a live context, and with a call over the socket.
+    pub(crate) channel: Size,
+    pub(crate) live: Size,
+    pub(crate) websocket: Size,
 }
 
 impl Sizes {
@@ -32,6 +36,11 @@ impl Sizes {
     pub(crate) fn member(&self) -> f64 {
         let more = self.ten_more.brotli.saturating_sub(self.mizan.brotli);
         more as f64 / 10.0 / 1e3
+    }
+
+    /// What the first channel costs, in kilobytes of brotli.
+    pub(crate) fn channel(&self) -> f64 {
+        self.channel.brotli.saturating_sub(self.mizan.brotli) as f64 / 1e3
     }
 }
 
@@ -62,6 +71,9 @@ pub(crate) fn measure() -> Result<Sizes> {
         leptos: weigh("leptos-page", "hydrate")?,
         mizan: weigh("mizan-page", "hydrate")?,
         ten_more: weigh("mizan-page", "hydrate,ten-more")?,
+        channel: weigh("mizan-page", "hydrate,channel")?,
+        live: weigh("mizan-page", "hydrate,live")?,
+        websocket: weigh("mizan-page", "hydrate,websocket")?,
     })
 }
 

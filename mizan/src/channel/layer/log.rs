@@ -6,7 +6,7 @@
 
 use super::{Limits, Message, Past};
 use crate::channel::Position;
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// What is retained of a group.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) fn past(
 /// The history of a group in memory.
 #[derive(Debug)]
 pub(super) struct Log {
-    epoch: String,
+    epoch: Arc<str>,
     began: Duration,
     last: u64,
     entries: VecDeque<Entry>,
@@ -105,7 +105,7 @@ impl Entry {
 }
 
 impl Log {
-    pub(super) fn new(epoch: String, now: Duration) -> Self {
+    pub(super) fn new(epoch: Arc<str>, now: Duration) -> Self {
         Self {
             epoch,
             began: now,
@@ -167,7 +167,7 @@ impl Log {
 
     pub(super) fn at(&self, offset: u64) -> Position {
         Position {
-            epoch: self.epoch.clone(),
+            epoch: self.epoch.to_string(),
             offset,
         }
     }
@@ -176,13 +176,13 @@ impl Log {
         size_of::<Self>() + self.bytes
     }
 
-    pub(super) fn epoch(&self) -> &str {
+    pub(super) fn epoch(&self) -> &Arc<str> {
         &self.epoch
     }
 
     pub(super) fn retained(&self) -> Retained {
         Retained {
-            epoch: self.epoch.clone(),
+            epoch: self.epoch.to_string(),
             began: self.began,
             last: self.last,
             messages: self
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn log_of(messages: u64, now: u64) -> Log {
-        let mut log = Log::new("one".to_owned(), seconds(now));
+        let mut log = Log::new("one".into(), seconds(now));
         for _ in 0..messages {
             log.push(b"1".as_slice().into(), None, seconds(now), LIMITS);
         }

@@ -88,7 +88,7 @@ impl Memory {
         let before = log.bytes();
         let message = log.push(text, key, now, self.limits);
         let (after, position) = (log.bytes(), log.at(message.offset));
-        let epoch = log.epoch().into();
+        let epoch = Arc::clone(log.epoch());
         groups.bytes = groups.bytes + after - before;
         if groups.bytes > self.most_bytes {
             groups.make_room(self.most_bytes, now);
@@ -113,7 +113,7 @@ impl Groups {
         };
         let bytes = &mut self.bytes;
         let log = self.logs.entry(Arc::clone(&group)).or_insert_with(|| {
-            let log = Log::new(Uuid::new_v4().simple().to_string(), now);
+            let log = Log::new(Uuid::new_v4().simple().to_string().into(), now);
             *bytes += log.bytes();
             log
         });

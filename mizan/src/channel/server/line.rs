@@ -1,11 +1,17 @@
 //! What is on its way to one socket.
 
 use axum::extract::ws::Utf8Bytes;
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    future::{Future, poll_fn},
+    iter::Chain,
+    option,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Poll, Waker},
+    vec,
 };
-use tokio::sync::Notify;
 
 /// How many frames may wait for a socket, and how many bytes.
 const MOST_FRAMES: usize = 1024;
@@ -20,20 +26,56 @@ pub(crate) enum End {
 
 /// The frames that wait to be sent over a socket, never more than a bound.
 ///
-/// Empty it takes no memory beside itself: most sockets are idle most of the time.
+/// Empty it takes no memory beside itself, and neither does a single frame: most sockets are idle
+/// most of the time.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     waiting: Mutex<Waiting>,
-    wake: Notify,
     /// A digest of who is at its end; 0 for nobody in particular.
     user: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    frames: Vec<Utf8Bytes>,
+    frames: Frames,
     bytes: usize,
     end: Option<End>,
+    /// Wakes the socket's task, which waits for a frame.
+    waker: Option<Waker>,
+}
+
+/// Frames in order.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    first: Option<Utf8Bytes>,
+    further: Vec<Utf8Bytes>,
+}
+
+impl Frames {
+    fn push(&mut self, frame: Utf8Bytes) {
+        if self.first.is_none() {
+            self.first = Some(frame);
+        } else {
+            self.further.push(frame);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.further.len()
+    }
+}
+
+impl IntoIterator for Frames {
+    type Item = Utf8Bytes;
+    type IntoIter = Chain<option::IntoIter<Utf8Bytes>, vec::IntoIter<Utf8Bytes>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.further)
+    }
 }
 
 impl Line {
@@ -57,29 +99,40 @@ impl Line {
         if waiting.frames.len() > MOST_FRAMES || waiting.bytes > MOST_BYTES {
             waiting.finish(End::TooSlow);
         }
+        let waker = waiting.waker.take();
         drop(waiting);
-        self.wake.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
-    /// Takes everything that waits, as soon as there is something.
+    /// Takes everything that waits, as soon as there is something. One task waits at a time.
     ///
     /// # Errors
     ///
     /// Where the socket has to end.
-    pub(crate) async fn take(&self) -> Result<Vec<Utf8Bytes>, End> {
-        loop {
-            {
-                let mut waiting = self.waiting();
-                if let Some(end) = waiting.end {
-                    return Err(end);
-                }
-                if !waiting.frames.is_empty() {
-                    waiting.bytes = 0;
-                    return Ok(std::mem::take(&mut waiting.frames));
-                }
+    pub(crate) fn take(&self) -> impl Future<Output = Result<Frames, End>> {
+        poll_fn(|cx| {
+            let mut waiting = self.waiting();
+            let taken = waiting.take();
+            if !matches!(&taken, Ok(frames) if frames.is_empty()) {
+                return Poll::Ready(taken);
             }
-            self.wake.notified().await;
-        }
+            match &mut waiting.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Takes what waits now.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket has to end.
+    pub(crate) fn take_now(&self) -> Result<Frames, End> {
+        self.waiting().take()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -88,9 +141,19 @@ impl Line {
 }
 
 impl Waiting {
+    fn take(&mut self) -> Result<Frames, End> {
+        match self.end {
+            Some(end) => Err(end),
+            None => {
+                self.bytes = 0;
+                Ok(std::mem::take(&mut self.frames))
+            }
+        }
+    }
+
     fn finish(&mut self, end: End) {
         self.end.get_or_insert(end);
-        self.frames = Vec::new();
+        self.frames = Frames::default();
         self.bytes = 0;
     }
 }
@@ -104,7 +167,8 @@ mod tests {
         let line = Line::default();
         line.push("a".into());
         line.push("b".into());
-        assert_eq!(line.take().await.unwrap(), ["a", "b"]);
+        let frames: Vec<_> = line.take().await.unwrap().into_iter().collect();
+        assert_eq!(frames, ["a", "b"]);
         for _ in 0..MOST_FRAMES {
             line.push("x".into());
         }
@@ -112,9 +176,21 @@ mod tests {
         for _ in 0..=MOST_FRAMES {
             line.push("x".into());
         }
-        assert_eq!(line.take().await, Err(End::TooSlow));
+        assert_eq!(line.take().await.unwrap_err(), End::TooSlow);
         line.push("y".into());
-        assert_eq!(line.take().await, Err(End::TooSlow), "it has ended");
+        let end = line.take().await.unwrap_err();
+        assert_eq!(end, End::TooSlow, "it has ended");
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken() {
+        let line = Line::default();
+        let taken = async { line.take().await.unwrap().len() };
+        let pushed = async {
+            tokio::task::yield_now().await;
+            line.push("a".into());
+        };
+        assert_eq!(tokio::join!(taken, pushed).0, 1);
     }
 
     #[tokio::test]
@@ -124,6 +200,6 @@ mod tests {
         assert_eq!(line.take().await.unwrap().len(), 1);
         line.push("x".repeat(MOST_BYTES).into());
         line.push("x".into());
-        assert_eq!(line.take().await, Err(End::TooSlow));
+        assert_eq!(line.take().await.unwrap_err(), End::TooSlow);
     }
 }

@@ -27,7 +27,6 @@ use crate::{
         flush::Flush,
     },
 };
-use axum::extract::ws::Utf8Bytes;
 use futures::FutureExt;
 use std::{
     collections::HashMap,
@@ -74,10 +73,10 @@ impl Joined {
         }
     }
 
-    fn group(&self) -> Option<String> {
-        self.membership()
-            .as_ref()
-            .map(|membership| membership.group().to_owned())
+    fn group(&self) -> Option<Arc<str>> {
+        let membership = self.membership();
+        let membership = membership.as_ref()?;
+        Some(Arc::clone(membership.group()))
     }
 }
 
@@ -143,13 +142,16 @@ impl Lanes {
                 last,
             },
         );
+        let before = before.map(|lane| lane.last);
+        let turn = Turn { before, done };
         let (peer, line) = (Arc::clone(peer), Arc::clone(line));
-        Ok(in_turn(before.map(|lane| lane.last), done, async move {
+        let step = async move {
+            let _done = turn.comes().await;
             let result = peer.join(&joined, since, presence, &line).await;
-            result
-                .err()
-                .map(|error| frame::error(Some(id), None, &error))
-        }))
+            let error = result.err();
+            Done::from(error.map(|error| frame::error(Some(id), None, &error)))
+        };
+        Ok(step.boxed())
     }
 
     /// Prepares to hand a message to its channel.
@@ -172,15 +174,17 @@ impl Lanes {
                 "a `key` has 1 to {LONGEST_KEY} bytes"
             )));
         }
-        let (joined, before, done) = self.next(id)?;
+        let (joined, turn) = self.next(id)?;
         let peer = Arc::clone(peer);
-        Ok(in_turn(Some(before), done, async move {
+        let step = async move {
+            let _done = turn.comes().await;
             let key = key.as_deref();
-            match peer.receive(&joined, &message, key, again).await {
+            Done::from(match peer.receive(&joined, &message, key, again).await {
                 Ok(()) => key.map(|key| frame::sent(id, key)),
                 Err(error) => Some(frame::error(Some(id), key, &error)),
-            }
-        }))
+            })
+        };
+        Ok(step.boxed())
     }
 
     /// Prepares to leave a channel.
@@ -189,17 +193,19 @@ impl Lanes {
     ///
     /// What is wrong with the request.
     pub(super) fn leave(&mut self, peer: &Arc<Peer>, line: &Arc<Line>, id: u64) -> Result<Step> {
-        let (joined, before, done) = self.next(id)?;
+        let (joined, turn) = self.next(id)?;
         if let Some(lane) = self.0.get_mut(&id) {
             lane.joined = None;
         }
         let (peer, line) = (Arc::clone(peer), Arc::clone(line));
-        Ok(in_turn(Some(before), done, async move {
+        let step = async move {
+            let _done = turn.comes().await;
             peer.leave(&joined).await;
             // Behind the messages that wait
             line.push(frame::left(id, None));
-            None
-        }))
+            Done::Silence
+        };
+        Ok(step.boxed())
     }
 
     /// Prepares to ask of every channel whether its member may still be there.
@@ -207,15 +213,17 @@ impl Lanes {
         let ids: Vec<_> = self.0.keys().copied().collect();
         let steps = ids.into_iter().filter_map(|id| {
             // One that was left needs no asking
-            let (joined, before, done) = self.next(id).ok()?;
+            let (joined, turn) = self.next(id).ok()?;
             let (peer, line) = (Arc::clone(peer), Arc::clone(line));
-            Some(in_turn(Some(before), done, async move {
+            let step = async move {
+                let _done = turn.comes().await;
                 if let Err(error) = peer.may_stay(&joined).await {
                     peer.leave(&joined).await;
                     line.push(frame::left(id, Some(&error)));
                 }
-                None
-            }))
+                Done::Silence
+            };
+            Some(step.boxed())
         });
         steps.collect()
     }
@@ -224,18 +232,15 @@ impl Lanes {
         self.0.is_empty()
     }
 
-    /// A channel that was joined, the end of what was asked of it before, and that of what is now.
-    fn next(
-        &mut self,
-        id: u64,
-    ) -> Result<(Arc<Joined>, oneshot::Receiver<()>, oneshot::Sender<()>)> {
+    /// A channel that was joined, and when it is the turn of what is asked of it now.
+    fn next(&mut self, id: u64) -> Result<(Arc<Joined>, Turn)> {
         let lane = self.0.get_mut(&id);
         let lane = lane.and_then(|lane| Some((Arc::clone(lane.joined.as_ref()?), &mut lane.last)));
         let (joined, last) = lane
             .ok_or_else(|| Error::bad_request("the socket has joined nothing under this `id`"))?;
         let (done, next) = oneshot::channel();
-        let before = std::mem::replace(last, next);
-        Ok((joined, before, done))
+        let before = Some(std::mem::replace(last, next));
+        Ok((joined, Turn { before, done }))
     }
 
     /// Leaves everything: the socket is gone.
@@ -262,21 +267,21 @@ impl Lane {
     }
 }
 
-/// Does something when what was asked before has ended.
-fn in_turn(
+/// When something is done that was asked of a channel.
+struct Turn {
+    /// Ends with what was asked before.
     before: Option<oneshot::Receiver<()>>,
     done: oneshot::Sender<()>,
-    step: impl Future<Output = Option<Utf8Bytes>> + Send + 'static,
-) -> Step {
-    async move {
-        if let Some(before) = before {
+}
+
+impl Turn {
+    /// Waits for it. What is returned is to be dropped when all is done.
+    async fn comes(self) -> oneshot::Sender<()> {
+        if let Some(before) = self.before {
             ended(before).await;
         }
-        let answer = step.await;
-        drop(done);
-        Done::from(answer)
+        self.done
     }
-    .boxed()
 }
 
 /// Waits for the end of what was asked, which drops the other half.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error,
     channel::server::{End, Line},
-    server::{flush::instance_of, serve::Stopping},
+    server::{call::in_time, flush::instance_of, serve::Stopping},
 };
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use std::{borrow::Cow, iter, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 use tungstenite::{Error as SocketError, error::CapacityError};
 
@@ -61,6 +61,12 @@ impl From<Option<Utf8Bytes>> for Done {
 /// Why a socket ends: what is said then, if anything can be.
 type Goodbye = Option<(u16, &'static str)>;
 
+fn goodbye(end: End) -> Goodbye {
+    match end {
+        End::TooSlow => Some((close_code::AGAIN, "too slow: join again")),
+    }
+}
+
 const GOING_AWAY: Goodbye = Some((close_code::AWAY, "the server stops"));
 
 /// A socket while it is open.
@@ -70,7 +76,8 @@ struct Conversation {
     line: Arc<Line>,
     lanes: Lanes,
     mounts: Mounts,
-    /// Each in a task of its own: what one holds is not held up by who does not read.
+    /// Those that wait, each in a task of its own: what one holds is not held up by who does not
+    /// read.
     steps: JoinSet<Done>,
     pace: Pace,
     /// Whether it is being looked who is there.
@@ -120,7 +127,7 @@ impl Conversation {
                 code,
                 reason: reason.into(),
             }));
-            let _ = timeout(LONGEST_SEND, self.socket.send(close)).await;
+            sent(self.socket.send(close)).await;
         }
     }
 
@@ -131,6 +138,7 @@ impl Conversation {
         let mut heard = Instant::now();
         loop {
             let reads = self.steps.len() < MOST_STEPS && !self.pace.is_spent();
+            let resumes = self.pace.resumes();
             let sent = tokio::select! {
                 frame = self.socket.recv(), if reads => {
                     heard = Instant::now();
@@ -149,25 +157,19 @@ impl Conversation {
                         // Nobody has listened until now
                         heard = Instant::now();
                     }
-                    match done {
-                        Ok(Done::Answer(answer)) => self.send(Message::Text(answer)).await,
-                        Ok(Done::Silence) => true,
-                        Ok(Done::Looked { is_changed }) => {
-                            self.is_looking = false;
-                            if is_changed {
-                                self.ask_again();
-                            }
-                            true
-                        }
+                    match done.map(|done| self.note(done)) {
+                        Ok(Some(answer)) => self.send(Message::Text(answer)).await,
+                        Ok(None) => true,
                         // A panic was caught where it happened, and nobody aborts them
                         Err(_) => false,
                     }
                 }
                 frames = self.line.take() => match frames {
                     Ok(frames) => self.send_all(frames).await,
-                    Err(End::TooSlow) => return Some((close_code::AGAIN, "too slow: join again")),
+                    Err(end) => return goodbye(end),
                 },
-                () = sleep_until(self.pace.resumes()), if self.pace.is_spent() => {
+                // Made when it is looked at: a clock for each frame is a cost
+                () = async { sleep_until(resumes).await }, if self.pace.is_spent() => {
                     self.pace.resume();
                     true
                 }
@@ -196,7 +198,7 @@ impl Conversation {
                 return None;
             }
         }
-        if let Some(Ok(frames)) = self.line.take().now_or_never() {
+        if let Ok(frames) = self.line.take_now() {
             self.send_all(frames).await;
         }
         GOING_AWAY
@@ -204,25 +206,48 @@ impl Conversation {
 
     /// Sends a frame. Returns whether that was possible.
     async fn send(&mut self, message: Message) -> bool {
-        matches!(
-            timeout(LONGEST_SEND, self.socket.send(message)).await,
-            Ok(Ok(()))
-        )
+        sent(self.socket.send(message)).await
     }
 
-    async fn send_all(&mut self, frames: Vec<Utf8Bytes>) -> bool {
-        let sent = async {
+    /// Sends frames at once.
+    async fn send_all(&mut self, frames: impl IntoIterator<Item = Utf8Bytes>) -> bool {
+        let all = async {
             for frame in frames {
                 self.socket.feed(Message::Text(frame)).await?;
             }
             self.socket.flush().await
         };
-        matches!(timeout(LONGEST_SEND, sent).await, Ok(Ok(())))
+        sent(all).await
     }
 
     /// Sends what tungstenite has to say by itself.
     async fn flush(&mut self) -> bool {
-        matches!(timeout(LONGEST_SEND, self.socket.flush()).await, Ok(Ok(())))
+        sent(self.socket.flush()).await
+    }
+
+    /// Does a step as far as that takes no waiting, which is the whole of most; the rest in a task
+    /// of its own. Returns what is to be answered already.
+    fn begin(&mut self, mut step: Step) -> Option<Utf8Bytes> {
+        let Some(done) = (&mut step).now_or_never() else {
+            self.steps.spawn(step);
+            return None;
+        };
+        self.note(done)
+    }
+
+    /// Notes what a step has ended in. Returns what is to be answered.
+    fn note(&mut self, done: Done) -> Option<Utf8Bytes> {
+        match done {
+            Done::Answer(answer) => return Some(answer),
+            Done::Silence => {}
+            Done::Looked { is_changed } => {
+                self.is_looking = false;
+                if is_changed {
+                    self.ask_again();
+                }
+            }
+        }
+        None
     }
 
     /// Looks after who is there, where they have joined something.
@@ -258,10 +283,10 @@ impl Conversation {
     async fn take(&mut self, frame: Message) -> Result<(), Goodbye> {
         let answer = match frame {
             Message::Text(text) => match self.understand(&text) {
-                Ok(step) => {
-                    self.steps.spawn(step);
-                    return Ok(());
-                }
+                Ok(step) => match self.begin(step) {
+                    Some(answer) => answer,
+                    None => return self.send_waiting(None).await,
+                },
                 Err(answer) => answer,
             },
             Message::Binary(_) => frame::error(None, None, &Error::bad_request("frames are text")),
@@ -274,7 +299,20 @@ impl Conversation {
                 return Err(None);
             }
         };
-        let sent = self.send(Message::Text(answer)).await;
+        self.send_waiting(Some(answer)).await
+    }
+
+    /// Sends an answer, and at once with it what waits on the line, such as what it has led to.
+    ///
+    /// # Errors
+    ///
+    /// Where it ends the socket.
+    async fn send_waiting(&mut self, answer: Option<Utf8Bytes>) -> Result<(), Goodbye> {
+        let frames = self.line.take_now().map_err(goodbye)?;
+        if answer.is_none() && frames.is_empty() {
+            return Ok(());
+        }
+        let sent = self.send_all(answer.into_iter().chain(frames)).await;
         sent.then_some(()).ok_or(None)
     }
 
@@ -358,6 +396,11 @@ impl Conversation {
             _ => missing("the server knows no such `op`"),
         }
     }
+}
+
+/// Sends, unless that takes too long. Returns whether it was possible.
+async fn sent<E>(sending: impl Future<Output = Result<(), E>>) -> bool {
+    matches!(in_time(LONGEST_SEND, sending).await, Some(Ok(())))
 }
 
 /// What is said of a frame that is none (RFC 6455, section 7.4.1).

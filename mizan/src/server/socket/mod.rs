@@ -17,11 +17,13 @@
 //! | `channel` | what is joined over the socket |
 //! | `mount` | the instances of live contexts that the page shows |
 //! | `frame` | frames in JSON |
+//! | `head` | the head of the request that opened the socket |
 
 mod call;
 mod channel;
 mod conversation;
 mod frame;
+mod head;
 mod mount;
 mod peer;
 
@@ -65,7 +67,8 @@ async fn upgrade(site: Arc<Site>, request: Request) -> Response<Body> {
 async fn prepare(site: &Arc<Site>, parts: Parts) -> Result<(WebSocketUpgrade, Arc<Peer>)> {
     let mut parts = site.cross_site.admit_upgrade(parts, &site.proxies)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
-    let peer = bounded(site, "socket", Peer::new(Arc::clone(site), parts)).await?;
+    let peer = Peer::new(Arc::clone(site), head::detached(parts));
+    let peer = bounded(site, "socket", peer).await?;
     let upgrade = upgrade.map_err(|_| Error::bad_request("the endpoint speaks WebSocket only"))?;
     Ok((upgrade, Arc::new(peer)))
 }
