@@ -87,8 +87,7 @@ fn Home() -> impl IntoView {
     };
     let said = move || Some(echo.value().get()?.ok()?.message);
     view! {
-        {further_members()}
-        {further_features()}
+        {further()}
         <Title text="A small page"/>
         <h1>"A small page"</h1>
         <Suspense fallback=|| "…">
@@ -108,11 +107,33 @@ fn Home() -> impl IntoView {
 }
 
 /// Nothing, in the page that is compared.
-#[cfg(not(feature = "ten-more"))]
-fn further_members() {}
+#[cfg(not(any(
+    feature = "ten-more",
+    feature = "channel",
+    feature = "live",
+    feature = "websocket"
+)))]
+fn further() {}
 
-#[cfg(feature = "ten-more")]
-use ten_more::further_members;
+/// What is weighed besides.
+#[cfg(any(
+    feature = "ten-more",
+    feature = "channel",
+    feature = "live",
+    feature = "websocket"
+))]
+fn further() -> impl IntoView {
+    (
+        #[cfg(feature = "ten-more")]
+        ten_more::further_members(),
+        #[cfg(feature = "channel")]
+        with_channel::channel(),
+        #[cfg(feature = "live")]
+        with_live::live(),
+        #[cfg(feature = "websocket")]
+        with_websocket::websocket(),
+    )
+}
 
 #[cfg(feature = "ten-more")]
 pub mod ten_more {
@@ -144,18 +165,6 @@ pub mod ten_more {
         user_6 use_user_6 user_7 use_user_7 user_8 use_user_8 user_9 use_user_9 user_10 use_user_10
     }
 }
-
-/// What is weighed besides.
-fn further_features() -> impl IntoView {
-    (channel(), live(), websocket())
-}
-
-/// Nothing, in the page that is compared.
-#[cfg(not(feature = "channel"))]
-fn channel() {}
-
-#[cfg(feature = "channel")]
-use with_channel::channel;
 
 #[cfg(feature = "channel")]
 pub mod with_channel {
@@ -193,7 +202,7 @@ pub mod with_channel {
         let chat = use_chat_channel("lobby".to_owned());
         let said = move || {
             let is_joined = chat.status() == mizan::channel::Status::Joined;
-            is_joined.then(|| chat.messages().concat())
+            chat.messages().pop().filter(|_| is_joined)
         };
         view! {
             <button on:click=move |_| chat.send(&"Hello".to_owned())>"Say hello"</button>
@@ -201,12 +210,6 @@ pub mod with_channel {
         }
     }
 }
-
-#[cfg(not(feature = "live"))]
-fn live() {}
-
-#[cfg(feature = "live")]
-use with_live::live;
 
 #[cfg(feature = "live")]
 pub mod with_live {
@@ -241,12 +244,6 @@ pub mod with_live {
         view! { <Suspense><i>{name}</i></Suspense> }
     }
 }
-
-#[cfg(not(feature = "websocket"))]
-fn websocket() {}
-
-#[cfg(feature = "websocket")]
-use with_websocket::websocket;
 
 #[cfg(feature = "websocket")]
 pub mod with_websocket {

@@ -2,9 +2,12 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing::{
+    Dispatch, Level,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 #[derive(Clone, Default)]
@@ -14,6 +17,10 @@ impl Log {
     /// Writes what this thread logs, up to a level, until the guard is dropped.
     #[must_use]
     pub(crate) fn subscribe(&self, level: Level) -> DefaultGuard {
+        // Where there is but one subscriber, tracing asks that of whatever thread comes to a span
+        // first, which has none, and then nobody sees that span
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)

@@ -60,10 +60,14 @@ struct Inner {
     sink: Rc<dyn Sink>,
     now: RefCell<Option<Rc<Now>>>,
     /// From where to join; `None` where that is now.
-    since: Cell<Option<Signal<Option<Position>>>>,
+    since: RefCell<Option<Box<Since>>>,
     /// Whether the component is gone.
     is_over: Cell<bool>,
 }
+
+/// Tells from where to join, once that is known. No signal, whose code would be there also where
+/// nobody says since when.
+type Since = dyn Fn() -> Option<Position>;
 
 /// The channel that is asked for now.
 struct Now {
@@ -80,7 +84,7 @@ impl Subscription {
         let inner = Rc::new(Inner {
             sink: Rc::from(sink as Box<dyn Sink>),
             now: RefCell::default(),
-            since: Cell::default(),
+            since: RefCell::default(),
             is_over: Cell::default(),
         });
         let joining = SendWrapper::new(Rc::clone(&inner));
@@ -115,7 +119,7 @@ impl Subscription {
     }
 
     pub(crate) fn since(&self, position: Signal<Option<Position>>) {
-        self.0.since.set(Some(position));
+        *self.0.since.borrow_mut() = Some(Box::new(move || position.get()));
     }
 }
 
@@ -143,8 +147,8 @@ impl Inner {
         let Some(now) = now.filter(|now| now.id.get().is_none()) else {
             return;
         };
-        if let Some(since) = self.since.get() {
-            let Some(position) = since.get() else { return };
+        if let Some(since) = &*self.since.borrow() {
+            let Some(position) = since() else { return };
             now.joined.since(position);
         }
         let id = Channels::current().join(Rc::clone(&now.joined));

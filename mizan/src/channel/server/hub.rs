@@ -6,6 +6,7 @@
 //! the members: they get a new `joined`, which says that nothing was recovered.
 
 use super::{
+    frames::{self, Frames},
     handler::Standing,
     line::Line,
     presence::{GATHER, Meta, Presence},
@@ -17,9 +18,7 @@ use crate::{
         layer::{Event, Layer, Message, Past},
     },
 };
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
-use serde::Serialize;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -29,6 +28,10 @@ use tokio::sync::Semaphore;
 
 /// How many groups are read at a time where something of all may be lost.
 const MOST_RECOVERING: usize = 32;
+
+/// How many messages of a group are held back while its history is read; beyond that it is read
+/// again.
+const MOST_HELD: usize = 10_000;
 
 /// How long to wait before the history is asked again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -72,6 +75,10 @@ struct Group {
     at: At,
     /// What comes while the history is read; `None` while it is not.
     held: Option<Vec<(Arc<str>, Message)>>,
+    /// Whether something may be lost that came after that began.
+    lost_again: bool,
+    /// Counts the readings: one that has been overtaken is of no use.
+    reading: u64,
     /// Whether the layer tells of the group. Locked while that changes.
     subscribed: Arc<tokio::sync::Mutex<bool>>,
 }
@@ -203,7 +210,10 @@ impl Hub {
         if let Some(group) = self.groups().get_mut(&membership.group) {
             group.admit(line, id, past);
             if watches {
-                line.push(present(id, &self.presence.members(&membership.group)));
+                line.push_apart(frames::present(
+                    id,
+                    &self.presence.members(&membership.group),
+                ));
             }
         }
         Ok(membership)
@@ -218,8 +228,9 @@ impl Hub {
         let mut subscribed = subscribed.lock().await;
         if !*subscribed {
             self.layer.subscribe(group).await?;
+            let reading = self.groups().get(group).map(|group| group.reading);
             let past = self.layer.past(group, None).await?;
-            self.recovered(group, past);
+            self.recovered(group, reading, past);
             *subscribed = true;
         }
         Ok(())
@@ -350,9 +361,8 @@ impl Hub {
                 continue;
             };
             let changes: Vec<_> = changes.into_iter().collect();
-            let mut frames = Frames::new(|id| presence(id, &changes));
-            let watching = |member: &&Member| member.watches && member.has_joined();
-            for member in group.members.iter().filter(watching) {
+            let mut frames = Frames::new(|id| frames::presence(id, &changes));
+            for member in group.watching() {
                 member.line.push(frames.of(member.id));
             }
         }
@@ -389,7 +399,7 @@ impl Hub {
                 groups.remove(name);
             } else {
                 // Nothing was told of it for a moment
-                group.held = Some(Vec::new());
+                group.begin_reading();
             }
         }
     }
@@ -435,9 +445,10 @@ impl Hub {
     /// Reads out of the history what a group may lack.
     fn recover(self: &Arc<Self>, name: &Arc<str>, group: &mut Group) {
         if group.held.is_some() {
+            group.lost_again = true;
             return;
         }
-        group.held = Some(Vec::new());
+        let reading = group.begin_reading();
         let since = group.at.position();
         let (hub, name) = (Arc::downgrade(self), Arc::clone(name));
         let recovering = Arc::clone(&self.recovering);
@@ -447,7 +458,7 @@ impl Hub {
             let _turn = recovering.acquire().await;
             while let Some(hub) = hub.upgrade() {
                 match hub.layer.past(&name, Some(&since)).await {
-                    Ok(past) => return hub.recovered(&name, past),
+                    Ok(past) => return hub.recovered(&name, Some(reading), past),
                     Err(_) if hub.is_unused(&name) => return,
                     Err(_) => {}
                 }
@@ -458,30 +469,48 @@ impl Hub {
         });
     }
 
-    fn recovered(self: &Arc<Self>, name: &Arc<str>, past: Past) {
+    fn recovered(self: &Arc<Self>, name: &Arc<str>, reading: Option<u64>, past: Past) {
         let mut groups = self.groups();
         let Some(group) = groups.get_mut(name) else {
             return;
         };
+        if Some(group.reading) != reading {
+            return;
+        }
         let held = group.held.take().unwrap_or_default();
+        let mut lost = std::mem::take(&mut group.lost_again);
         let epoch: Arc<str> = past.position.epoch.as_str().into();
-        let mut gap = false;
         match past.missed {
             Some(missed) => {
                 for message in missed {
                     group.take(&epoch, message);
                 }
             }
-            None => group.restart(At {
-                epoch,
-                offset: past.position.offset,
-            }),
+            None => {
+                group.restart(At {
+                    epoch,
+                    offset: past.position.offset,
+                });
+                self.tell_who_is_there(name, group);
+            }
         }
         for (epoch, message) in held {
-            gap |= group.take(&epoch, message) == Taken::Gap;
+            lost |= group.take(&epoch, message) == Taken::Gap;
         }
-        if gap {
+        if lost {
             self.recover(name, group);
+        }
+    }
+
+    /// Tells all who watch who is there: their handles begin anew.
+    fn tell_who_is_there(&self, name: &Arc<str>, group: &Group) {
+        let mut watching = group.watching().peekable();
+        if watching.peek().is_some() {
+            let present = self.presence.members(name);
+            let mut frames = Frames::new(|id| frames::present(id, &present));
+            for member in watching {
+                member.line.push_apart(frames.of(member.id));
+            }
         }
     }
 
@@ -508,6 +537,8 @@ impl Group {
                 offset: 0,
             },
             held: Some(Vec::new()),
+            lost_again: false,
+            reading: 0,
             subscribed: Arc::default(),
         }
     }
@@ -520,22 +551,43 @@ impl Group {
         self.follower.as_ref().and_then(Weak::upgrade)
     }
 
+    /// The members who are told who is there.
+    fn watching(&self) -> impl Iterator<Item = &Member> {
+        let members = self.members.iter();
+        members.filter(|member| member.watches && member.has_joined())
+    }
+
+    /// Holds back what comes from now on, until the history was read. Returns which reading that
+    /// is.
+    fn begin_reading(&mut self) -> u64 {
+        self.held = Some(Vec::new());
+        self.lost_again = false;
+        self.reading += 1;
+        self.reading
+    }
+
     /// Takes what the layer says came next.
     fn take(&mut self, epoch: &Arc<str>, message: Message) -> Taken {
         if let Some(held) = &mut self.held {
-            held.push((Arc::clone(epoch), message));
+            if held.len() < MOST_HELD {
+                held.push((Arc::clone(epoch), message));
+            } else {
+                self.lost_again = true;
+            }
             return Taken::Done;
         }
-        if self.at.epoch == *epoch && message.offset <= self.at.offset {
+        let is_same = self.at.epoch == *epoch;
+        if is_same && message.offset <= self.at.offset {
             return Taken::Done;
         }
-        // The first message of a group that was empty begins its history
-        let is_known = self.at.epoch == *epoch || self.at.offset == 0;
-        if !is_known || message.offset != self.at.offset + 1 {
+        // A history begins with its first message: the one before was empty, or is too long ago
+        let expected = if is_same { self.at.offset + 1 } else { 1 };
+        if message.offset != expected {
             return Taken::Gap;
         }
         self.at.move_to(epoch, message.offset);
-        let mut frames = Frames::new(|id| frame(id, &message));
+        let begun = (!is_same).then_some(&**epoch);
+        let mut frames = Frames::new(|id| frames::message(id, &message, begun));
         for member in &mut self.members {
             member.take(epoch, &message, &mut frames);
         }
@@ -553,17 +605,19 @@ impl Group {
         let Past { position, missed } = past;
         let epoch: Arc<str> = position.epoch.as_str().into();
         let at = At {
-            epoch: Arc::clone(&epoch),
+            epoch,
             offset: position.offset,
         };
-        member.line.push(joined(id, &position, missed.is_some()));
-        for message in missed.into_iter().flatten() {
-            member.line.push(frame(id, &message));
-        }
-        let state = std::mem::replace(&mut member.state, State::Joined(at.clone()));
+        member
+            .line
+            .push(frames::joined(id, &position, missed.is_some()));
+        member.line.replay(id, missed.unwrap_or_default());
+        let state = std::mem::replace(&mut member.state, State::Joined(at));
         if let State::Joining(meanwhile) = state {
             for (epoch, message) in meanwhile {
-                member.take(&epoch, &message, &mut Frames::new(|id| frame(id, &message)));
+                let begun = member.begins(&epoch).then_some(&*epoch);
+                let mut frames = Frames::new(|id| frames::message(id, &message, begun));
+                member.take(&epoch, &message, &mut frames);
             }
         }
     }
@@ -579,7 +633,9 @@ impl Group {
             };
             if *known != at {
                 *known = at.clone();
-                member.line.push(joined(member.id, &at.position(), false));
+                member
+                    .line
+                    .push(frames::joined(member.id, &at.position(), false));
             }
         }
         self.at = at;
@@ -591,11 +647,16 @@ impl Member {
         self.id == id && Arc::ptr_eq(&self.line, line)
     }
 
+    /// Whether messages of this epoch are those of another history than it knows.
+    fn begins(&self, epoch: &Arc<str>) -> bool {
+        matches!(&self.state, State::Joined(at) if at.epoch != *epoch)
+    }
+
     fn has_joined(&self) -> bool {
         matches!(self.state, State::Joined(_))
     }
 
-    fn take<F: Fn(u64) -> Utf8Bytes>(
+    fn take<F: Fn(u64) -> axum::extract::ws::Utf8Bytes>(
         &mut self,
         epoch: &Arc<str>,
         message: &Message,
@@ -613,109 +674,6 @@ impl Member {
             }
         }
     }
-}
-
-/// Something as frames: encoded once for each name that sockets have for the channel, which is one
-/// where they show the same page.
-struct Frames<F> {
-    encode: F,
-    encoded: Vec<(u64, Utf8Bytes)>,
-}
-
-impl<F: Fn(u64) -> Utf8Bytes> Frames<F> {
-    fn new(encode: F) -> Self {
-        Self {
-            encode,
-            encoded: Vec::new(),
-        }
-    }
-
-    fn of(&mut self, id: u64) -> Utf8Bytes {
-        /// How many are looked through.
-        const MOST: usize = 8;
-        if let Some((_, frame)) = self.encoded.iter().find(|(known, _)| *known == id) {
-            return frame.clone();
-        }
-        let frame = (self.encode)(id);
-        if self.encoded.len() < MOST {
-            self.encoded.push((id, frame.clone()));
-        }
-        frame
-    }
-}
-
-fn frame(id: u64, message: &Message) -> Utf8Bytes {
-    let mut text = Vec::with_capacity(message.text.len() + 80);
-    text.extend_from_slice(br#"{"op":"message","id":"#);
-    write_number(&mut text, id);
-    text.extend_from_slice(br#","offset":"#);
-    write_number(&mut text, message.offset);
-    text.extend_from_slice(br#","message":"#);
-    text.extend_from_slice(&message.text);
-    text.push(b'}');
-    // It was written as JSON
-    String::from_utf8(text).unwrap_or_default().into()
-}
-
-/// Writes a number, which `write!` takes five times as long for.
-fn write_number(text: &mut Vec<u8>, number: u64) {
-    // One can be written
-    let _ = serde_json::to_writer(text, &number);
-}
-
-fn joined(id: u64, position: &Position, recovered: bool) -> Utf8Bytes {
-    #[derive(Serialize)]
-    struct Joined<'a> {
-        op: &'static str,
-        id: u64,
-        #[serde(flatten)]
-        position: &'a Position,
-        recovered: bool,
-    }
-    let joined = Joined {
-        op: "joined",
-        id,
-        position,
-        recovered,
-    };
-    serde_json::to_string(&joined).unwrap_or_default().into()
-}
-
-/// Everybody who is there.
-fn present(id: u64, members: &[(Arc<str>, Meta)]) -> Utf8Bytes {
-    let members = members.iter();
-    let members: Vec<_> = members
-        .map(|(member, meta)| (Arc::clone(member), Some(Arc::clone(meta))))
-        .collect();
-    presence(id, &members)
-}
-
-/// Who has come, or says something else of themselves, and who has left.
-fn presence(id: u64, changes: &[(Arc<str>, Option<Meta>)]) -> Utf8Bytes {
-    #[derive(Serialize)]
-    struct Presence<'a> {
-        op: &'static str,
-        id: u64,
-        joined: Vec<Present<'a>>,
-        left: Vec<&'a str>,
-    }
-    #[derive(Serialize)]
-    struct Present<'a> {
-        key: &'a str,
-        meta: &'a Meta,
-    }
-    let joined = changes.iter().filter_map(|(key, meta)| {
-        let meta = meta.as_ref()?;
-        Some(Present { key, meta })
-    });
-    let left = changes.iter().filter(|(_, meta)| meta.is_none());
-    let presence = Presence {
-        op: "presence",
-        id,
-        joined: joined.collect(),
-        left: left.map(|(key, _)| &**key).collect(),
-    };
-    serde_json::to_string(&presence).unwrap_or_default().into()
 }
 
 /// That a socket has joined a group; dropped, it leaves.

@@ -1,9 +1,11 @@
 //! What is on its way to one socket.
 
+use super::frames;
+use crate::channel::layer::Message;
 use axum::extract::ws::Utf8Bytes;
 use std::{
     future::{Future, poll_fn},
-    iter::Chain,
+    iter::{Chain, Map},
     option,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -38,6 +40,8 @@ pub(crate) struct Line {
 #[derive(Debug, Default)]
 struct Waiting {
     frames: Frames,
+    /// How many frames came that a slow reader may have too many of, and their bytes.
+    counted: usize,
     bytes: usize,
     end: Option<End>,
     /// Wakes the socket's task, which waits for a frame.
@@ -47,34 +51,47 @@ struct Waiting {
 /// Frames in order.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    first: Option<Utf8Bytes>,
-    further: Vec<Utf8Bytes>,
+    first: Option<Item>,
+    further: Vec<Item>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Item {
+    Frame(Utf8Bytes),
+    /// A message of the history, which has it in memory: encoded when it is sent.
+    Replayed(u64, Message),
+}
+
+impl Item {
+    fn into_frame(self) -> Utf8Bytes {
+        match self {
+            Self::Frame(frame) => frame,
+            Self::Replayed(id, message) => frames::message(id, &message, None),
+        }
+    }
 }
 
 impl Frames {
-    fn push(&mut self, frame: Utf8Bytes) {
+    fn push(&mut self, item: Item) {
         if self.first.is_none() {
-            self.first = Some(frame);
+            self.first = Some(item);
         } else {
-            self.further.push(frame);
+            self.further.push(item);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
-
-    fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.further.len()
-    }
 }
 
 impl IntoIterator for Frames {
     type Item = Utf8Bytes;
-    type IntoIter = Chain<option::IntoIter<Utf8Bytes>, vec::IntoIter<Utf8Bytes>>;
+    type IntoIter = Map<Chain<option::IntoIter<Item>, vec::IntoIter<Item>>, fn(Item) -> Utf8Bytes>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.further)
+        let items = self.first.into_iter().chain(self.further);
+        items.map(Item::into_frame)
     }
 }
 
@@ -88,17 +105,41 @@ impl Line {
         self.user.load(Ordering::Relaxed) == user
     }
 
-    /// Adds a frame. One too many ends the socket: a gap would be worse.
+    /// Adds a frame. One too many ends the socket: a gap would be worse. A single one is never too
+    /// much.
     pub(crate) fn push(&self, frame: Utf8Bytes) {
+        self.add(|waiting| {
+            waiting.counted += 1;
+            waiting.bytes += frame.as_str().len();
+            waiting.frames.push(Item::Frame(frame));
+            let too_much = waiting.counted > MOST_FRAMES || waiting.bytes > MOST_BYTES;
+            if too_much && waiting.counted > 1 {
+                waiting.finish(End::TooSlow);
+            }
+        });
+    }
+
+    /// Adds a frame that the reader has asked for: how long it is says nothing of how slow they
+    /// are.
+    pub(super) fn push_apart(&self, frame: Utf8Bytes) {
+        self.add(|waiting| waiting.frames.push(Item::Frame(frame)));
+    }
+
+    /// Adds messages that the reader has missed, likewise.
+    pub(super) fn replay(&self, id: u64, missed: Vec<Message>) {
+        self.add(|waiting| {
+            for message in missed {
+                waiting.frames.push(Item::Replayed(id, message));
+            }
+        });
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.waiting();
         if waiting.end.is_some() {
             return;
         }
-        waiting.bytes += frame.as_str().len();
-        waiting.frames.push(frame);
-        if waiting.frames.len() > MOST_FRAMES || waiting.bytes > MOST_BYTES {
-            waiting.finish(End::TooSlow);
-        }
+        add(&mut waiting);
         let waker = waiting.waker.take();
         drop(waiting);
         if let Some(waker) = waker {
@@ -145,7 +186,7 @@ impl Waiting {
         match self.end {
             Some(end) => Err(end),
             None => {
-                self.bytes = 0;
+                (self.counted, self.bytes) = (0, 0);
                 Ok(std::mem::take(&mut self.frames))
             }
         }
@@ -154,7 +195,7 @@ impl Waiting {
     fn finish(&mut self, end: End) {
         self.end.get_or_insert(end);
         self.frames = Frames::default();
-        self.bytes = 0;
+        (self.counted, self.bytes) = (0, 0);
     }
 }
 
@@ -162,17 +203,20 @@ impl Waiting {
 mod tests {
     use super::*;
 
+    async fn taken(line: &Line) -> Vec<Utf8Bytes> {
+        line.take().await.unwrap().into_iter().collect()
+    }
+
     #[tokio::test]
     async fn frames_come_in_order_and_never_too_many() {
         let line = Line::default();
         line.push("a".into());
         line.push("b".into());
-        let frames: Vec<_> = line.take().await.unwrap().into_iter().collect();
-        assert_eq!(frames, ["a", "b"]);
+        assert_eq!(taken(&line).await, ["a", "b"]);
         for _ in 0..MOST_FRAMES {
             line.push("x".into());
         }
-        assert_eq!(line.take().await.unwrap().len(), MOST_FRAMES);
+        assert_eq!(taken(&line).await.len(), MOST_FRAMES);
         for _ in 0..=MOST_FRAMES {
             line.push("x".into());
         }
@@ -185,21 +229,40 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_woken() {
         let line = Line::default();
-        let taken = async { line.take().await.unwrap().len() };
+        let heard = async { taken(&line).await.len() };
         let pushed = async {
             tokio::task::yield_now().await;
             line.push("a".into());
         };
-        assert_eq!(tokio::join!(taken, pushed).0, 1);
+        assert_eq!(tokio::join!(heard, pushed).0, 1);
     }
 
     #[tokio::test]
     async fn large_frames_are_few() {
         let line = Line::default();
-        line.push("x".repeat(MOST_BYTES).into());
-        assert_eq!(line.take().await.unwrap().len(), 1);
+        line.push("x".repeat(2 * MOST_BYTES).into());
+        assert_eq!(taken(&line).await.len(), 1, "one is never too much");
         line.push("x".repeat(MOST_BYTES).into());
         line.push("x".into());
         assert_eq!(line.take().await.unwrap_err(), End::TooSlow);
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_not_slowness() {
+        let line = Line::default();
+        let message = |offset| Message {
+            offset,
+            text: "1".into(),
+        };
+        line.push("joined".into());
+        line.replay(7, (1..=2 * MOST_FRAMES as u64).map(message).collect());
+        line.push_apart("x".repeat(2 * MOST_BYTES).into());
+        line.push("last".into());
+        let frames = taken(&line).await;
+        assert_eq!(frames.len(), 2 * MOST_FRAMES + 3);
+        assert_eq!(
+            frames[1],
+            r#"{"op":"message","id":7,"offset":1,"message":1}"#
+        );
     }
 }

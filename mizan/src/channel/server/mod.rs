@@ -8,10 +8,12 @@
 //! | `hub` | the groups that this node's sockets have joined |
 //! | `live` | who shows which instances of live contexts |
 //! | `presence` | who is in which group, on all nodes |
+//! | `frames` | what sockets are told of a group |
 //! | `line` | what is on its way to one socket |
 //! | `render` | channels in a page that is being rendered |
 
 mod config;
+mod frames;
 mod handler;
 mod hub;
 mod line;
