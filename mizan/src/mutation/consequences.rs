@@ -271,6 +271,14 @@ impl Consequences {
         self.merges.extend(others.merges);
     }
 
+    /// Adds what went stale.
+    pub(crate) fn add(&mut self, stale: Vec<Stale>) {
+        self.extend(Self {
+            stale,
+            merges: Vec::new(),
+        });
+    }
+
     /// All that is no longer what it was: for others than the caller, a merge is that too.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Stale> {
         let merges = self.merges.iter().map(|merge| &merge.instance);

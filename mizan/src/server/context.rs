@@ -8,6 +8,7 @@ use crate::{
     Error, Result,
     auth::{Commit, bearer, principal, who},
     call::server::buffer,
+    channel::server::Reader,
     context::{
         Value,
         server::{Instance, Values, run_all, write_version},
@@ -60,6 +61,7 @@ async fn read(work: &Work, parts: Parts) -> Result<Vec<u8>> {
     let entry = site.contexts.get(context);
     let entry = entry.ok_or_else(|| Error::not_found("there is no such context"))?;
     let instance = Instance::read(entry.context, values(parts.uri.query())?)?;
+    let headers = parts.headers.clone();
     work.provide(parts);
     // What is read from here on is at least of this version
     let version = site.live.version(instance.context);
@@ -68,7 +70,8 @@ async fn read(work: &Work, parts: Parts) -> Result<Vec<u8>> {
     let outcomes = in_owner(&work.owner, || run_all(&entry.members, &instance, timeout)).await;
     if entry.context.is_live {
         let who = who(in_owner(&work.owner, principal).await?)?;
-        site.live.judge(who, instance.key(), outcomes.may_be_read());
+        let reader = Reader::new(who, &headers, &instance);
+        site.live.judge(reader, &outcomes);
     }
     let mut text = buffer();
     text.push(b'{');

@@ -110,8 +110,9 @@ impl Use for Channels {
             }
             "message" => {
                 let offset = frame.take("offset").and_then(|offset| number(&offset));
+                let epoch = frame.take_text("epoch").ok();
                 if let (Some(offset), Some(message)) = (offset, frame.take("message")) {
-                    joined.message(offset, &message);
+                    joined.message(epoch, offset, &message);
                 }
             }
             "presence" => joined.presence(frame),
@@ -131,6 +132,12 @@ impl Use for Channels {
     fn lost(&self) {
         for (_, joined) in self.all() {
             joined.lost();
+        }
+    }
+
+    fn changed(&self) {
+        for (_, joined) in self.all() {
+            joined.changed();
         }
     }
 }
@@ -153,6 +160,9 @@ struct Progress {
     said: u64,
     /// Whether it was told since it has joined.
     knows_who_is_there: bool,
+    /// Whether it was asked for since the connection is there: what was sent over the one before
+    /// may not have arrived.
+    is_new: bool,
 }
 
 struct Said {
@@ -181,6 +191,7 @@ impl Joined {
                 waiting: VecDeque::new(),
                 said: 0,
                 knows_who_is_there: false,
+                is_new: true,
             }),
             retry: RefCell::default(),
         }
@@ -223,7 +234,9 @@ impl Joined {
             }
             state.status = Status::Joined;
             state.knows_who_is_there = false;
-            let frames = state.waiting.iter_mut().map(|said| {
+            let is_new = std::mem::replace(&mut state.is_new, false);
+            let unsent = state.waiting.iter_mut();
+            let frames = unsent.filter(|said| is_new || !said.sent).map(|said| {
                 let frame = said.frame(id);
                 said.sent = true;
                 frame
@@ -240,9 +253,13 @@ impl Joined {
         }
     }
 
-    fn message(&self, offset: u64, message: &RawValue) {
+    /// Takes a message; with the epoch where it begins another history.
+    fn message(&self, epoch: Option<String>, offset: u64, message: &RawValue) {
         if let Some(position) = &mut self.state.borrow_mut().position {
             position.offset = offset;
+            if let Some(epoch) = epoch {
+                position.epoch = epoch;
+            }
         }
         self.sink.message(message);
     }
@@ -263,6 +280,12 @@ impl Joined {
     /// Says something, as soon as that is possible.
     pub(super) fn say(&self, id: Option<u64>, message: String) {
         let mut state = self.state.borrow_mut();
+        if let Status::Refused(error) = &state.status {
+            let error = error.clone();
+            drop(state);
+            self.sink.error(error);
+            return;
+        }
         if state.waiting.len() >= MOST_WAITING {
             drop(state);
             self.sink
@@ -327,10 +350,28 @@ impl Joined {
         self.sink.status(status);
     }
 
+    /// The visitor is somebody else: what was said to or by whoever it was is none of theirs.
+    fn changed(&self) {
+        let unsent = {
+            let mut state = self.state.borrow_mut();
+            state.position = None;
+            state.status = Status::Connecting;
+            std::mem::take(&mut state.waiting).len()
+        };
+        self.sink.begin();
+        self.sink.status(Status::Connecting);
+        if unsent > 0 {
+            self.sink.error(Error::network(format!(
+                "{unsent} messages were not sent: somebody else has signed in"
+            )));
+        }
+    }
+
     /// The connection is gone.
     fn lost(&self) {
         let status = {
             let mut state = self.state.borrow_mut();
+            state.is_new = true;
             state.status = match state.status {
                 Status::Connecting => Status::Connecting,
                 _ => Status::Reconnecting,

@@ -27,6 +27,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// How often at most, while calls are under way: one that takes longer is not waited for.
 const MOST_GLANCES: u32 = 60;
 
+/// How many instances the server is told of.
+const MOST_SHOWN: usize = 256;
+
 thread_local! {
     static CONTEXTS: Rc<Contexts> = {
         let contexts = Rc::new(Contexts::default());
@@ -87,7 +90,9 @@ impl Live for Hook {
 impl Contexts {
     /// Tells the server what is shown, where that has changed or there is another connection.
     fn tell(&self, anew: bool) {
-        let shown = Page::current().live();
+        let mut shown = Page::current().live();
+        // More the server does not take
+        shown.truncate(MOST_SHOWN);
         let keys: Vec<_> = shown.iter().map(|instance| instance.key.clone()).collect();
         self.is_shown.set(!keys.is_empty());
         let socket = Socket::current();

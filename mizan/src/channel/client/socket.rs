@@ -35,6 +35,9 @@ pub(super) trait Use {
 
     /// The connection is gone.
     fn lost(&self);
+
+    /// The visitor has become somebody else.
+    fn changed(&self) {}
 }
 
 thread_local! {
@@ -48,8 +51,10 @@ pub(super) struct Socket {
     uses: RefCell<Vec<Rc<dyn Use>>>,
     /// How often it was tried to connect since it last was.
     attempts: Cell<u32>,
-    /// Runs next: another attempt, a heartbeat, or the end of what nobody uses.
+    /// Runs next: another attempt, or a heartbeat.
     timer: RefCell<Option<Timer>>,
+    /// Ends what nobody uses.
+    lingering: RefCell<Option<Timer>>,
     watches: Cell<bool>,
 }
 
@@ -92,9 +97,17 @@ impl Socket {
 
     /// Closes the connection in a while, if nobody needs it any more.
     pub(super) fn linger(self: &Rc<Self>) {
-        if !self.is_needed() {
-            self.after(LINGER, Self::close_unused);
+        if self.is_needed() {
+            return;
         }
+        let socket = Rc::downgrade(self);
+        let timer = Timer::new(LINGER, move || {
+            if let Some(socket) = socket.upgrade() {
+                socket.close_unused();
+            }
+        });
+        let before = self.lingering.borrow_mut().replace(timer);
+        drop(before);
     }
 
     fn is_needed(&self) -> bool {
@@ -167,12 +180,15 @@ impl Socket {
         if self.is_needed() {
             self.wait();
         } else {
-            *self.timer.borrow_mut() = None;
+            drop(self.timer.take());
         }
     }
 
     /// Connects anew: the visitor has become somebody else, whose cookie the server is yet to see.
     fn begin_anew(self: &Rc<Self>) {
+        for part in self.uses() {
+            part.changed();
+        }
         if matches!(*self.state.borrow(), State::Closed) {
             return;
         }
@@ -182,6 +198,8 @@ impl Socket {
         }
         if self.is_needed() {
             self.connect();
+        } else {
+            drop(self.timer.take());
         }
     }
 
@@ -234,9 +252,10 @@ impl Socket {
         }
     }
 
-    fn close_unused(self: &Rc<Self>) {
+    fn close_unused(&self) {
         if !self.is_needed() {
             drop(self.state.take());
+            drop(self.timer.take());
         }
     }
 

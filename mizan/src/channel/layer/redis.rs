@@ -44,22 +44,33 @@ const SIGNALS: &str = "mizan:signals";
 /// What the channel of a group begins with.
 const GROUP: &str = "mizan:group:";
 
+/// For how many milliseconds it is remembered where a group is, beyond its messages: who was there
+/// has missed nothing then.
+const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
+
 /// KEYS: the group's hash, its stream. ARGV: its channel, text, key, a new epoch, how many messages
-/// are kept, and for how many milliseconds. Returns the epoch and the offset.
+/// are kept, for how many milliseconds, and how much longer it is remembered where the group is.
+/// Returns the epoch and the offset.
+///
+/// What another run of the server has kept is not gone on with: one that crashed may have come back
+/// with what it had some time before.
 const PUBLISH: &str = r"
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'run')
+local epoch = known[1]
+if not epoch or known[2] ~= run then
+    epoch = ARGV[4]
+    redis.call('DEL', KEYS[1], KEYS[2])
+    redis.call('HSET', KEYS[1], 'epoch', epoch, 'began', now, 'run', run)
+end
 if ARGV[3] ~= '' then
     for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
         if entry[2][6] == ARGV[3] then
-            return { redis.call('HGET', KEYS[1], 'epoch'), entry[2][2] }
+            return { epoch, entry[2][2] }
         end
     end
-end
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then
-    epoch = ARGV[4]
-    redis.call('HSET', KEYS[1], 'epoch', epoch, 'began', now)
 end
 local offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
 local latest = math.max(now, tonumber(redis.call('HGET', KEYS[1], 'latest') or 0))
@@ -67,24 +78,32 @@ redis.call('HSET', KEYS[1], 'latest', latest)
 redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[5], latest .. '-' .. offset,
     'offset', offset, 'text', ARGV[2], 'key', ARGV[3])
 redis.call('XTRIM', KEYS[2], 'MINID', now - ARGV[6])
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[1], ARGV[6] + ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PUBLISH', ARGV[1], epoch .. ' ' .. offset .. ' ' .. ARGV[2])
 return { epoch, tostring(offset) }
 ";
 
-/// KEYS: the group's hash, its stream. ARGV: for how many milliseconds messages are kept. Returns
-/// the time, when Redis was started, the epoch, when it began, the last offset, and the messages
-/// with their offsets.
+/// KEYS: the group's hash, its stream. ARGV: for how many milliseconds messages are kept, and the
+/// offset after which they are wanted; nothing where none are. Returns the time, when Redis was
+/// started, the epoch, when it began, the last offset, and the messages with their offsets.
 const PAST: &str = r"
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
-local up = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'began', 'offset')
+local server = redis.call('INFO', 'server')
+local up = string.match(server, 'uptime_in_seconds:(%d+)')
+local known = redis.call('HMGET', KEYS[1], 'epoch', 'began', 'offset', 'run')
+if known[4] ~= string.match(server, 'run_id:(%x+)') then
+    return { tostring(now), tostring(now - up * 1000), '', '0', '0' }
+end
 local past = { tostring(now), tostring(now - up * 1000), known[1] or '', known[2] or '0', known[3] or '0' }
-for _, entry in ipairs(redis.call('XRANGE', KEYS[2], now - ARGV[1], '+')) do
-    past[#past + 1] = entry[2][2]
-    past[#past + 1] = entry[2][4]
+if ARGV[2] ~= '' then
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], now - ARGV[1], '+')) do
+        if tonumber(entry[2][2]) > tonumber(ARGV[2]) then
+            past[#past + 1] = entry[2][2]
+            past[#past + 1] = entry[2][4]
+        end
+    end
 end
 return past
 ";
@@ -269,6 +288,7 @@ impl Layer for Redis {
                 Uuid::new_v4().simple().to_string().into(),
                 self.limits.size.to_string().into(),
                 self.limits.age.as_millis().to_string().into(),
+                REMEMBERED.to_string().into(),
             ];
             let arguments = arguments.map(Bytes::from).to_vec();
             let published = self
@@ -300,7 +320,8 @@ impl Layer for Redis {
     ) -> BoxFuture<'a, Result<Past>> {
         async move {
             let age = self.limits.age;
-            let arguments = vec![age.as_millis().to_string()];
+            let after = since.map(|since| since.offset.to_string());
+            let arguments = vec![age.as_millis().to_string(), after.unwrap_or_default()];
             let past = self
                 .client
                 .eval(PAST, keys(group).to_vec(), arguments)

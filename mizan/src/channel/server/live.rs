@@ -15,12 +15,16 @@ use super::{
 use crate::{
     Result,
     channel::{Position, layer::Message},
-    context::{Value, server::Instance},
+    context::{
+        Value,
+        server::{Instance, Outcomes},
+    },
     json::Entries,
     mutation::consequences::{Consequences, Stale},
 };
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
+use http::{HeaderMap, header};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -29,6 +33,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::Handle;
+use xxhash_rust::xxh3::Xxh3;
 
 /// How long what went stale is collected before it is told.
 const GATHER: Duration = Duration::from_millis(30);
@@ -60,7 +65,7 @@ pub(crate) struct Live {
     /// Whether the groups are followed.
     follows: Once,
     contexts: HashMap<&'static str, Arc<Context>>,
-    verdicts: Cache<(Option<u128>, String), bool>,
+    verdicts: Cache<Reader, bool>,
 }
 
 /// A live context.
@@ -183,7 +188,7 @@ impl Live {
     /// Tells everybody what a request made stale, and its user what is theirs alone. Returns the
     /// versions that data has which is read afterwards.
     ///
-    /// While the layer can't be reached it is told later, and the request does not wait for that.
+    /// While the layer can't be reached it is told later; the request waits a second for it.
     pub(crate) async fn publish(&self, consequences: &Consequences, user: Option<u64>) -> Versions {
         let mut versions = Versions::default();
         if self.contexts.is_empty() {
@@ -216,12 +221,15 @@ impl Live {
     }
 
     /// Whether somebody may read an instance, if that was found out a moment ago.
-    pub(crate) fn verdict(&self, who: Option<u128>, key: &str) -> Option<bool> {
-        self.verdicts.get(&(who, key.to_owned()))
+    pub(crate) fn verdict(&self, reader: &Reader) -> Option<bool> {
+        self.verdicts.get(reader)
     }
 
-    pub(crate) fn judge(&self, who: Option<u128>, key: String, may_read: bool) {
-        self.verdicts.insert((who, key), may_read);
+    /// Remembers what the members have said of it.
+    pub(crate) fn judge(&self, reader: Reader, outcomes: &Outcomes) {
+        if let Some(may_read) = outcomes.may_be_read() {
+            self.verdicts.insert(reader, may_read);
+        }
     }
 
     /// Tells a socket from now on when an instance goes stale; now, where it has since its version
@@ -267,6 +275,32 @@ impl Live {
             line.push(frame(&key, at.as_ref(), 0));
         }
         Ok(Some(shown))
+    }
+}
+
+/// Somebody who wants to read an instance.
+///
+/// Who it is says not all: members may look at a session or a cookie of a visitor who has not
+/// signed in. So verdicts are shared only by those who present the same cookies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Reader {
+    who: Option<u128>,
+    cookies: u128,
+    key: String,
+}
+
+impl Reader {
+    pub(crate) fn new(who: Option<u128>, headers: &HeaderMap, instance: &Instance) -> Self {
+        let mut cookies = Xxh3::new();
+        for cookie in headers.get_all(header::COOKIE) {
+            cookies.update(cookie.as_bytes());
+            cookies.update(b";");
+        }
+        Self {
+            who,
+            cookies: cookies.digest128(),
+            key: instance.key(),
+        }
     }
 }
 
@@ -390,12 +424,6 @@ pub(crate) struct Shown {
     context: Arc<Context>,
     key: Arc<str>,
     line: Arc<Line>,
-}
-
-impl Shown {
-    pub(crate) fn key(&self) -> &str {
-        &self.key
-    }
 }
 
 impl Drop for Shown {

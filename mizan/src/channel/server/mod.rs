@@ -29,6 +29,6 @@ pub use registration::{ChannelRegistration, ServerAddress};
 pub(crate) use {
     hub::{Hub, Joining, Membership},
     line::{End, Line},
-    live::{Live, Shown, Versions},
+    live::{Live, Reader, Shown, Versions},
     registration::Handler,
 };

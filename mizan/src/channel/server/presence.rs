@@ -26,6 +26,9 @@ pub(super) const GATHER: Duration = Duration::from_millis(50);
 const BEAT: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(6);
 
+/// How many answers of a node may be under way at a time.
+const MOST_ARRIVING: usize = 8;
+
 /// How many bytes of members one signal carries, about.
 const LARGEST_SIGNAL: usize = 256 * 1024;
 
@@ -53,6 +56,8 @@ struct State {
     here: Groups,
     /// Counts what the others were told of them.
     version: u64,
+    /// Counts the times that everything was told.
+    answers: u64,
     nodes: HashMap<String, Node>,
     /// What the others are to be told.
     untold: Changes,
@@ -66,8 +71,8 @@ struct Node {
     /// `None` until it has told everything.
     version: Option<u64>,
     groups: Groups,
-    /// The part that has arrived of everything that it tells.
-    arriving: Groups,
+    /// The parts that have arrived of what it tells, by the answer that they belong to.
+    arriving: Vec<(u64, Groups)>,
     heard: Instant,
 }
 
@@ -138,10 +143,11 @@ enum Said {
     Ask { of: Option<String> },
     /// Something has changed since the version before.
     Changes { groups: Changes },
-    /// Everything, or a part of that; what came before the first part is over.
+    /// Everything as of the version, or a part of that.
     All {
+        /// Which parts belong together: several answers may be under way.
+        answer: u64,
         groups: Changes,
-        is_first: bool,
         is_last: bool,
     },
 }
@@ -275,10 +281,12 @@ impl Presence {
                     all.push(Changes::new());
                 }
                 let last = all.len() - 1;
+                state.answers += 1;
+                let answer = state.answers;
                 for (index, groups) in all.into_iter().enumerate() {
                     let said = Said::All {
+                        answer,
                         groups,
-                        is_first: index == 0,
                         is_last: index == last,
                     };
                     answers.push(self.signal(state.version, said));
@@ -307,7 +315,7 @@ impl State {
         let node = self.nodes.entry(name.to_owned()).or_insert_with(|| Node {
             version: None,
             groups: Groups::default(),
-            arriving: Groups::default(),
+            arriving: Vec::new(),
             heard: Instant::now(),
         });
         node.heard = Instant::now();
@@ -319,20 +327,31 @@ impl State {
                 true
             }
             Said::All {
+                answer,
                 groups,
-                is_first,
                 is_last,
             } => {
-                if is_first {
-                    node.arriving = Groups::default();
+                if let Some((_, parts)) = node.arriving.iter_mut().find(|(of, _)| *of == answer) {
+                    parts.apply(groups);
+                } else {
+                    let mut parts = Groups::default();
+                    parts.apply(groups);
+                    node.arriving.push((answer, parts));
+                    if node.arriving.len() > MOST_ARRIVING {
+                        node.arriving.remove(0);
+                    }
                 }
-                node.arriving.apply(groups);
                 if is_last {
-                    let all = std::mem::take(&mut node.arriving);
-                    let changes = node.groups.difference(&all);
-                    node.groups = all;
-                    node.version = Some(version);
-                    merge(&mut self.unseen, changes);
+                    let index = node.arriving.iter().position(|(of, _)| *of == answer);
+                    let all = index.map(|index| node.arriving.remove(index).1);
+                    // What it has changed since may have been faster
+                    let is_news = node.version.is_none_or(|known| known <= version);
+                    if let Some(all) = all.filter(|_| is_news) {
+                        let changes = node.groups.difference(&all);
+                        node.groups = all;
+                        node.version = Some(version);
+                        merge(&mut self.unseen, changes);
+                    }
                 }
                 true
             }
@@ -537,5 +556,40 @@ mod tests {
         ] {
             assert!(one.hear(nonsense.as_bytes()).is_empty());
         }
+    }
+
+    /// Two nodes ask at once; the answers are said by two tasks, a part at a time each.
+    #[test]
+    fn answers_that_cross_lose_nobody() {
+        let (one, two) = (node(), node());
+        let text = "x".repeat(1000);
+        for number in 0..1000 {
+            let meta = RawValue::from_string(format!("{text:?}")).unwrap();
+            one.set(
+                &"a".into(),
+                &format!("{number:04}").as_str().into(),
+                Some(meta.into()),
+            );
+        }
+        {
+            let mut state = one.state();
+            state.untold.clear();
+            state.version = 1;
+        }
+        let ask = two.signal(0, Said::Ask { of: None });
+        let (first, second) = (one.hear(&ask), one.hear(&ask));
+        assert!(first.len() > 2);
+        for (a, b) in first.iter().zip(&second) {
+            assert!(two.hear(a).is_empty());
+            assert!(two.hear(b).is_empty());
+        }
+        // And no beat heals it
+        let beat = one.signal(1, Said::Beat);
+        let asked = two.hear(&beat);
+        assert!(
+            two.members("a").len() == 1000 || !asked.is_empty(),
+            "{}",
+            two.members("a").len()
+        );
     }
 }

@@ -108,14 +108,14 @@ impl Outcomes {
             .any(passing)
     }
 
-    /// Whether the caller may read it: no member has refused them.
-    pub(crate) fn may_be_read(&self) -> bool {
+    /// Whether the caller may read it: no member has refused them. `None` where one did not say.
+    pub(crate) fn may_be_read(&self) -> Option<bool> {
         let refused = |code| matches!(code, Code::Unauthorized | Code::Forbidden);
-        !self
-            .0
-            .iter()
-            .filter_map(|(_, outcome)| outcome.failure())
-            .any(refused)
+        let mut failures = self.0.iter().filter_map(|(_, outcome)| outcome.failure());
+        if failures.any(refused) {
+            return Some(false);
+        }
+        self.are_settled().then_some(true)
     }
 
     /// Writes `"data":{..},"errors"?:{..}`, without the braces around them.

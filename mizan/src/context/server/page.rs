@@ -9,7 +9,7 @@ use crate::{
     Result,
     auth::{principal, who},
     call::server::buffer,
-    channel::Position,
+    channel::{Position, server::Reader},
     context::{Context, Global, Member, Query, wire::FIRST_SLOT},
     request::Scope,
 };
@@ -17,10 +17,11 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Either, Shared, join_all, pending, ready},
 };
+use http::request::Parts;
 use hydration_context::{SerializedDataId, SharedContext};
 use leptos::reactive::{
     computed::{ArcAsyncDerived, ScopedFuture},
-    owner::Owner,
+    owner::{Owner, with_context},
 };
 use std::{
     collections::HashMap,
@@ -129,20 +130,21 @@ fn start(instance: &Instance, slot: usize, scope: &Scope, page: &dyn SharedConte
     let all = Arc::clone(&running);
     // In the page's owner: who it is stands in the request
     let reader = site.live.is_live(instance.context).then(|| {
-        (
-            ScopedFuture::new_untracked(principal()),
-            scope.clone(),
-            instance.key(),
-        )
+        let principal = ScopedFuture::new_untracked(principal());
+        let headers = with_context(|parts: &Parts| parts.headers.clone());
+        let reader = move |who, instance: &Instance| {
+            Reader::new(who, &headers.unwrap_or_default(), instance)
+        };
+        (principal, scope.clone(), instance.clone(), reader)
     });
     let mut ended = Box::pin(async move {
         let all = all.iter().cloned();
         let outcomes = join_all(all.map(async |(name, run)| (name, run.outcome().await)));
         let outcomes = Outcomes(outcomes.await);
-        if let Some((principal, scope, key)) = reader
+        if let Some((principal, scope, instance, reader)) = reader
             && let Ok(who) = principal.await.and_then(who)
         {
-            scope.site().live.judge(who, key, outcomes.may_be_read());
+            scope.site().live.judge(reader(who, &instance), &outcomes);
         }
         outcomes
     });

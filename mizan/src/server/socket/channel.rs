@@ -21,6 +21,7 @@ use crate::{
     },
     context::{Value, server::Values},
     json::Entries,
+    mutation::consequences::collect,
     request::{Scope, Way},
     server::{
         call::{Work, bounded, in_owner},
@@ -208,7 +209,8 @@ impl Lanes {
         Ok(step.boxed())
     }
 
-    /// Prepares to ask of every channel whether its member may still be there.
+    /// Prepares to ask of every channel whether its member may still be there. That does not wait
+    /// for what was asked before, which may take long.
     pub(super) fn ask_again(&mut self, peer: &Arc<Peer>, line: &Arc<Line>) -> Vec<Step> {
         let ids: Vec<_> = self.0.keys().copied().collect();
         let steps = ids.into_iter().filter_map(|id| {
@@ -216,10 +218,15 @@ impl Lanes {
             let (joined, turn) = self.next(id).ok()?;
             let (peer, line) = (Arc::clone(peer), Arc::clone(line));
             let step = async move {
+                let was_there = joined.membership().is_some();
+                let mut is_over = was_there && peer.dismiss(&joined, &line).await;
                 let _done = turn.comes().await;
-                if let Err(error) = peer.may_stay(&joined).await {
-                    peer.leave(&joined).await;
-                    line.push(frame::left(id, Some(&error)));
+                if !was_there {
+                    // It was being joined, perhaps as who they were before
+                    is_over = peer.dismiss(&joined, &line).await;
+                }
+                if is_over {
+                    peer.disconnected(&joined).await;
                 }
                 Done::Silence
             };
@@ -317,11 +324,13 @@ impl Peer {
         line: &Arc<Line>,
     ) -> Result<()> {
         let Joined { handler, cx, .. } = &**joined;
-        self.within(joined.name, || async {
+        let entered = self.within(joined.name, || async {
             joined.authorize().await?;
-            handler.on_connect(cx).await
-        })
-        .await?;
+            let group = handler.group();
+            handler.on_connect(cx).await?;
+            Ok(group)
+        });
+        let group = entered.await?;
         let hub = &self.site.hub;
         let joining = Joining {
             line,
@@ -330,7 +339,7 @@ impl Peer {
             watches,
             standing: cx.standing(),
         };
-        match hub.join(&handler.group(), joining).await {
+        match hub.join(&group, joining).await {
             Ok(membership) => *joined.membership() = Some(membership),
             Err(error) => {
                 self.disconnected(joined).await;
@@ -340,12 +349,22 @@ impl Peer {
         Ok(())
     }
 
-    /// Asks again whether the member of a channel may be there.
-    async fn may_stay(&self, joined: &Joined) -> Result<()> {
+    /// Ends a membership, unless it may go on. Returns whether it was ended.
+    async fn dismiss(&self, joined: &Joined, line: &Line) -> bool {
         if joined.membership().is_none() {
-            return Ok(());
+            return false;
         }
-        self.within(joined.name, || joined.authorize()).await
+        let Err(error) = self.within(joined.name, || joined.authorize()).await else {
+            return false;
+        };
+        let membership = joined.membership().take();
+        // It may have been left meanwhile
+        if membership.is_some() {
+            drop(membership);
+            line.push(frame::left(joined.id, Some(&error)));
+            return true;
+        }
+        false
     }
 
     async fn receive(
@@ -404,7 +423,11 @@ impl Peer {
         let ran = async {
             bearer::present(&work.scope, &self.parts.headers).await?;
             work.provide((*self.parts).clone());
-            in_owner(&work.owner, run).await
+            let (result, invalidated) = collect(in_owner(&work.owner, run)).await;
+            if result.is_ok() {
+                work.scope.consequences().add(invalidated);
+            }
+            result
         };
         let result = bounded(&self.site, name, ran).await;
         // What a function that was called there made stale

@@ -14,10 +14,13 @@ use crate::{
 };
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
-use futures::{FutureExt, SinkExt, future::BoxFuture};
+use futures::{
+    FutureExt, SinkExt,
+    future::{BoxFuture, pending},
+};
 use http::HeaderValue;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, iter, sync::Arc, time::Duration};
+use std::{borrow::Cow, iter, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
@@ -69,6 +72,13 @@ fn goodbye(end: End) -> Goodbye {
 
 const GOING_AWAY: Goodbye = Some((close_code::AWAY, "the server stops"));
 
+/// How a conversation ends.
+enum Ended {
+    By(Goodbye),
+    /// The server wants to stop.
+    Stopping,
+}
+
 /// A socket while it is open.
 struct Conversation {
     peer: Arc<Peer>,
@@ -104,16 +114,19 @@ impl Peer {
 impl Conversation {
     async fn until_it_ends(&mut self, stopping: Option<Stopping>) -> Goodbye {
         let Some(mut stopping) = stopping else {
-            return self.converse().await;
+            return match self.converse(pending()).await {
+                Ended::By(goodbye) => goodbye,
+                Ended::Stopping => GOING_AWAY,
+            };
         };
         let mut over = stopping.clone();
-        tokio::select! {
-            goodbye = self.converse() => return goodbye,
-            () = stopping.begun() => {}
-        }
-        tokio::select! {
-            goodbye = self.finish() => goodbye,
-            () = over.over() => GOING_AWAY,
+        // Not cut off where it is: what is being sent has been taken off the line
+        match self.converse(stopping.begun()).await {
+            Ended::By(goodbye) => goodbye,
+            Ended::Stopping => tokio::select! {
+                goodbye = self.finish() => goodbye,
+                () = over.over() => GOING_AWAY,
+            },
         }
     }
 
@@ -131,8 +144,9 @@ impl Conversation {
         }
     }
 
-    /// Answers frames, and sends what waits, until one side ends it.
-    async fn converse(&mut self) -> Goodbye {
+    /// Answers frames, and sends what waits, until one side ends it, or the server stops.
+    async fn converse(&mut self, stops: impl Future<Output = ()>) -> Ended {
+        let mut stops = pin!(stops);
         let mut heartbeat = every(HEARTBEAT);
         let mut look = every(self.peer.site.identity_recheck);
         let mut heard = Instant::now();
@@ -146,10 +160,10 @@ impl Conversation {
                     match frame {
                         Some(Ok(frame)) => match self.take(frame).await {
                             Ok(()) => continue,
-                            Err(goodbye) => return goodbye,
+                            Err(goodbye) => return Ended::By(goodbye),
                         },
-                        Some(Err(error)) => return broken(error),
-                        None => return None,
+                        Some(Err(error)) => return Ended::By(broken(error)),
+                        None => return Ended::By(None),
                     }
                 }
                 Some(done) = self.steps.join_next() => {
@@ -166,14 +180,15 @@ impl Conversation {
                 }
                 frames = self.line.take() => match frames {
                     Ok(frames) => self.send_all(frames).await,
-                    Err(end) => return goodbye(end),
+                    Err(end) => return Ended::By(goodbye(end)),
                 },
+                () = &mut stops => return Ended::Stopping,
                 // Made when it is looked at: a clock for each frame is a cost
                 () = async { sleep_until(resumes).await }, if self.pace.is_spent() => {
                     self.pace.resume();
                     true
                 }
-                _ = look.tick(), if self.peer.is_somebody() && !self.is_looking => {
+                _ = look.tick(), if self.is_to_be_looked_after() => {
                     self.look();
                     true
                 }
@@ -184,7 +199,7 @@ impl Conversation {
                 }
             };
             if !sent {
-                return None;
+                return Ended::By(None);
             }
         }
     }
@@ -250,9 +265,19 @@ impl Conversation {
         None
     }
 
+    /// Whether somebody is there who might sign out, or something could not be found out.
+    fn is_to_be_looked_after(&self) -> bool {
+        self.peer.is_somebody() && !self.is_looking || self.mounts.are_unsettled()
+    }
+
     /// Looks after who is there, where they have joined something.
     fn look(&mut self) {
-        if self.lanes.are_empty() && self.mounts.are_empty() {
+        if self.mounts.are_unsettled() {
+            let step = self.mounts.ask_again(&self.peer, &self.line);
+            self.steps.spawn(step);
+        }
+        let is_idle = self.lanes.are_empty() && self.mounts.are_empty();
+        if is_idle || self.is_looking || !self.peer.is_somebody() {
             return;
         }
         self.is_looking = true;
@@ -378,13 +403,15 @@ impl Conversation {
                 let Some(keys) = frame.contexts else {
                     return missing("a mount has `contexts`, a list of keys");
                 };
+                if let Err(error) = Mounts::check(keys.len()) {
+                    return Err(refused(None, error));
+                }
                 let versions = frame.versions.into_iter().chain(iter::repeat(None));
                 let wanted = keys.iter().zip(versions);
                 // What does not exist can't go stale
                 let wanted = wanted
                     .filter_map(|(key, version)| Some((instance_of(key, &peer.site)?, version)));
-                let step = self.mounts.mount(peer, line, wanted.collect());
-                step.map_err(|error| refused(None, error))
+                Ok(self.mounts.mount(peer, line, wanted.collect()))
             }
             "leave" => {
                 let Some(id) = frame.id else {

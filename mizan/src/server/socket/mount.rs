@@ -18,9 +18,9 @@ use crate::{
     context::server::Instance,
 };
 use futures::{FutureExt, StreamExt, stream};
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::oneshot;
 
@@ -33,16 +33,27 @@ const AT_A_TIME: usize = 8;
 /// What a page shows.
 #[derive(Default)]
 pub(super) struct Mounts {
-    shown: Arc<Mutex<Vec<Seen>>>,
+    board: Arc<Board>,
     /// Ends with what was asked last.
     last: Option<oneshot::Receiver<()>>,
     is_used: bool,
 }
 
-/// An instance that is shown.
+#[derive(Default)]
+struct Board {
+    seen: Mutex<Vec<Seen>>,
+    /// Whether of some it could not be found out whether they may be read.
+    is_unsettled: AtomicBool,
+}
+
+/// An instance that the page shows.
 struct Seen {
     instance: Instance,
-    shown: Shown,
+    key: String,
+    /// Of which version its data is.
+    version: Option<Position>,
+    /// `None` where the other end may not read it.
+    shown: Option<Shown>,
 }
 
 /// What a `mount` asks for.
@@ -53,67 +64,63 @@ impl Mounts {
         !self.is_used
     }
 
-    /// Prepares to show other instances than before.
+    /// Whether it has to be asked again who may read some of them.
+    pub(super) fn are_unsettled(&self) -> bool {
+        self.board.is_unsettled.load(Ordering::Relaxed)
+    }
+
+    /// Refuses too many.
     ///
     /// # Errors
     ///
-    /// Where there are too many.
-    pub(super) fn mount(
-        &mut self,
-        peer: &Arc<Peer>,
-        line: &Arc<Line>,
-        wanted: Wanted,
-    ) -> Result<Step> {
-        if wanted.len() > MOST_SHOWN {
+    /// TOO_MANY_REQUESTS.
+    pub(super) fn check(count: usize) -> Result<()> {
+        if count > MOST_SHOWN {
             return Err(Error::too_many_requests(format!(
                 "a page shows at most {MOST_SHOWN} instances of live contexts"
             )));
         }
-        self.is_used = true;
-        let (peer, line, shown) = (Arc::clone(peer), Arc::clone(line), Arc::clone(&self.shown));
-        Ok(self.in_turn(async move {
-            let keys: Vec<_> = wanted.iter().map(|(instance, _)| instance.key()).collect();
-            locked(&shown).retain(|seen| keys.iter().any(|key| *key == *seen.shown.key()));
-            let mut known: HashSet<_> = {
-                let shown = locked(&shown);
-                let keys = shown.iter().map(|seen| seen.shown.key().to_owned());
-                keys.collect()
-            };
-            let new = wanted.into_iter().zip(keys);
-            // Each once, however often it is named
-            let new = new.filter_map(|(wanted, key)| known.insert(key).then_some(wanted));
-            let new: Vec<_> = new.collect();
-            let (peer, line) = (&peer, &line);
-            let seen = stream::iter(new)
-                .map(async |(instance, version)| peer.see(instance, version, line).await)
-                .buffer_unordered(AT_A_TIME)
-                .filter_map(async |seen| seen)
-                .collect::<Vec<_>>();
-            let seen = seen.await;
-            let mut shown = locked(&shown);
-            shown.extend(seen);
-            line.push(frame::mounted(shown.iter().map(|seen| seen.shown.key())));
-        }))
+        Ok(())
     }
 
-    /// Prepares to ask of every instance whether the other end may still read it.
-    pub(super) fn ask_again(&mut self, peer: &Arc<Peer>, line: &Arc<Line>) -> Step {
-        let (peer, line, shown) = (Arc::clone(peer), Arc::clone(line), Arc::clone(&self.shown));
+    /// Prepares to show other instances than before.
+    pub(super) fn mount(&mut self, peer: &Arc<Peer>, line: &Arc<Line>, wanted: Wanted) -> Step {
+        self.is_used = true;
+        let (peer, line, board) = (Arc::clone(peer), Arc::clone(line), Arc::clone(&self.board));
         self.in_turn(async move {
-            let instances: Vec<_> = {
-                let shown = locked(&shown);
-                shown.iter().map(|seen| seen.instance.clone()).collect()
-            };
-            let mut refused = Vec::new();
-            for instance in instances {
-                if !peer.may_read(&instance).await {
-                    refused.push(instance.key());
+            let mut known = std::mem::take(&mut *board.seen());
+            let mut seen: Vec<Seen> = Vec::new();
+            for (instance, version) in wanted {
+                let key = instance.key();
+                // Each once, however often it is named
+                if seen.iter().any(|seen| seen.key == key) {
+                    continue;
                 }
+                let index = known.iter().position(|known| known.key == key);
+                seen.push(match index {
+                    Some(index) => known.swap_remove(index),
+                    None => Seen {
+                        instance,
+                        key,
+                        version,
+                        shown: None,
+                    },
+                });
             }
-            if !refused.is_empty() {
-                let mut shown = locked(&shown);
-                shown.retain(|seen| refused.iter().all(|key| *key != *seen.shown.key()));
-                line.push(frame::mounted(shown.iter().map(|seen| seen.shown.key())));
+            drop(known);
+            *board.seen() = seen;
+            board.look(&peer, &line, false).await;
+            board.tell(&line);
+        })
+    }
+
+    /// Prepares to ask of every instance whether the other end may read it by now.
+    pub(super) fn ask_again(&mut self, peer: &Arc<Peer>, line: &Arc<Line>) -> Step {
+        let (peer, line, board) = (Arc::clone(peer), Arc::clone(line), Arc::clone(&self.board));
+        board.is_unsettled.store(false, Ordering::Relaxed);
+        self.in_turn(async move {
+            if board.look(&peer, &line, true).await {
+                board.tell(&line);
             }
         })
     }
@@ -135,25 +142,55 @@ impl Mounts {
     }
 }
 
-fn locked(shown: &Mutex<Vec<Seen>>) -> MutexGuard<'_, Vec<Seen>> {
-    shown.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl Board {
+    fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Peer {
-    /// Shows an instance, if it is of a live context that the other end may read.
-    async fn see(
-        &self,
-        instance: Instance,
-        version: Option<Position>,
-        line: &Arc<Line>,
-    ) -> Option<Seen> {
-        let live = &self.site.live;
-        if !live.is_live(instance.context) || !self.may_read(&instance).await {
-            return None;
+    /// Looks which instances the other end may read: those that are not shown, or `all`. Returns
+    /// whether that has changed.
+    async fn look(&self, peer: &Peer, line: &Arc<Line>, all: bool) -> bool {
+        // Nobody else changes them: what is asked is done in turn
+        let mut seen = std::mem::take(&mut *self.seen());
+        let looks = seen.iter_mut();
+        let looks: Vec<_> = looks
+            .map(|seen| self.look_at(seen, peer, line, all).boxed())
+            .collect();
+        let changed = stream::iter(looks)
+            .buffer_unordered(AT_A_TIME)
+            .fold(false, async |any, changed| any || changed)
+            .await;
+        *self.seen() = seen;
+        changed
+    }
+
+    async fn look_at(&self, seen: &mut Seen, peer: &Peer, line: &Arc<Line>, all: bool) -> bool {
+        let live = &peer.site.live;
+        if !live.is_live(seen.instance.context) || seen.shown.is_some() && !all {
+            return false;
         }
-        let shown = live.show(instance.clone(), version.as_ref(), line).await;
-        // What can't be shown now is asked for again with the next connection
-        let shown = shown.ok().flatten()?;
-        Some(Seen { instance, shown })
+        let Some(may_read) = peer.may_read(&seen.instance).await else {
+            // What is shown stays, until it is known
+            self.is_unsettled.store(true, Ordering::Relaxed);
+            return false;
+        };
+        let was_shown = seen.shown.is_some();
+        if !may_read {
+            seen.shown = None;
+        } else if !was_shown {
+            let shown = live.show(seen.instance.clone(), seen.version.as_ref(), line);
+            match shown.await {
+                Ok(shown) => seen.shown = shown,
+                Err(_) => self.is_unsettled.store(true, Ordering::Relaxed),
+            }
+        }
+        was_shown != seen.shown.is_some()
+    }
+
+    /// Says what is shown.
+    fn tell(&self, line: &Line) {
+        let seen = self.seen();
+        let shown = seen.iter().filter(|seen| seen.shown.is_some());
+        line.push(frame::mounted(shown.map(|seen| seen.key.as_str())));
     }
 }

@@ -5,7 +5,7 @@ use super::super::{
 use crate::{
     Code, Error, Result,
     auth::{Principal, bearer, principal, who},
-    channel::server::Line,
+    channel::server::{Line, Reader},
     context::server::{Instance, run_all},
     request::{Scope, Way},
 };
@@ -62,29 +62,29 @@ impl Peer {
     }
 
     /// Whether the other end may read an instance: whether its members answer without UNAUTHORIZED
-    /// and FORBIDDEN.
-    pub(super) async fn may_read(&self, instance: &Instance) -> bool {
-        let (who, key) = (*self.who(), instance.key());
+    /// and FORBIDDEN. `None` where they don't say, because they were asked too often or something
+    /// failed.
+    pub(super) async fn may_read(&self, instance: &Instance) -> Option<bool> {
         let live = &self.site.live;
-        if let Some(verdict) = live.verdict(who, &key) {
-            return verdict;
-        }
         let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Bundle));
         let read = async {
             bearer::present(&work.scope, &self.parts.headers).await?;
             work.provide((*self.parts).clone());
+            let who = who(in_owner(&work.owner, principal).await?)?;
+            let reader = Reader::new(who, &self.parts.headers, instance);
+            if let Some(verdict) = live.verdict(&reader) {
+                return Ok(Some(verdict));
+            }
             let entry = self.site.contexts.get(instance.context);
             let members = entry.map(|entry| &*entry.members).unwrap_or_default();
             let timeout = self.site.request_timeout;
-            let outcomes = in_owner(&work.owner, || run_all(members, instance, timeout));
-            Ok(outcomes.await.may_be_read())
+            let outcomes = in_owner(&work.owner, || run_all(members, instance, timeout)).await;
+            live.judge(reader, &outcomes);
+            Ok(outcomes.may_be_read())
         };
         match bounded(&self.site, "socket", read).await {
-            Ok(may_read) => {
-                live.judge(who, key, may_read);
-                may_read
-            }
-            Err(_) => false,
+            Ok(verdict) => verdict,
+            Err(error) => (error.code() == Code::Unauthorized).then_some(false),
         }
     }
 

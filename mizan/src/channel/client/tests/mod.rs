@@ -1,7 +1,9 @@
 //! The browser's half on the host; the test is the server.
 
 mod call;
+mod identity;
 mod live;
+mod rooms;
 
 use crate::{
     Code,

@@ -1,0 +1,254 @@
+//! Who may do and learn what over a socket, when many things happen at once.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "support/served.rs"]
+mod served;
+mod support;
+#[path = "support/users.rs"]
+mod users;
+
+use axum::Router;
+use mizan::{
+    Mizan,
+    channel::{ChannelContext, Channels},
+};
+use serde_json::{Value, json};
+use served::{Served, Socket};
+use std::time::{Duration, Instant};
+use support::{call, options};
+use tokio::time::{sleep, timeout};
+use users::{Accounts, call_with, session_of};
+
+#[mizan::channel]
+struct ChatChannel {
+    room: String,
+}
+
+#[mizan::channel_handler]
+impl Channel for ChatChannel {
+    type ClientMessage = String;
+    type ServerMessage = String;
+
+    async fn authorize(&self, _: &ChannelContext) -> mizan::Result<bool> {
+        if self.room == "users" {
+            return Ok(mizan::current_user::<users::Account>().await?.is_some());
+        }
+        Ok(true)
+    }
+
+    fn group(&self) -> String {
+        if self.room == "trap" {
+            panic!("a bug of the application's");
+        }
+        format!("review_{}", self.room)
+    }
+
+    async fn receive(&self, _: &ChannelContext, text: String) -> mizan::Result<Option<String>> {
+        if text == "empty the safe" {
+            mizan::invalidate(SafeContext);
+            return Ok(None);
+        }
+        if text == "slow" {
+            sleep(Duration::from_secs(1)).await;
+            return Ok(None);
+        }
+        Ok(Some(text))
+    }
+}
+
+#[mizan::client]
+async fn say(room: String, text: String) -> mizan::Result<u64> {
+    Ok(ChatChannel { room }.push(text).await?.offset)
+}
+
+/// Read by whoever has the code: no user is needed.
+#[mizan::context(live)]
+struct SafeContext;
+
+#[mizan::client(context = SafeContext)]
+async fn safe() -> mizan::Result<u8> {
+    let cookie = mizan::cookies().get("code");
+    if cookie.as_deref() != Some("1234") {
+        return Err(mizan::Error::forbidden("not without the code"));
+    }
+    Ok(1)
+}
+
+#[mizan::client(affects = SafeContext)]
+async fn fill_safe() -> mizan::Result<()> {
+    Ok(())
+}
+
+#[mizan::context(live)]
+struct OfficeContext {
+    id: i64,
+}
+
+#[mizan::client(context = OfficeContext, auth = "staff", rate = "1/min")]
+async fn office(id: i64) -> mizan::Result<i64> {
+    Ok(id)
+}
+
+#[mizan::client(affects = OfficeContext)]
+async fn tidy() -> mizan::Result<()> {
+    Ok(())
+}
+
+#[mizan::context(live)]
+struct LoungeContext;
+
+#[mizan::client(context = LoungeContext, auth = "staff")]
+async fn lounge() -> mizan::Result<u8> {
+    Ok(1)
+}
+
+struct Server {
+    app: Router,
+    served: Served,
+    accounts: Accounts,
+}
+
+async fn server(channels: Channels) -> Server {
+    let accounts = Accounts::new();
+    let app = Mizan::new(options())
+        .users(accounts.clone())
+        .channels(channels)
+        .api()
+        .unwrap();
+    let served = Served::start(app.clone()).await;
+    sleep(Duration::from_millis(100)).await;
+    Server {
+        app,
+        served,
+        accounts,
+    }
+}
+
+impl Server {
+    async fn say(&self, room: &str, text: &str) {
+        let body = json!({ "room": room, "text": text }).to_string();
+        assert_eq!(call(&self.app, "say", body).await.status, 200);
+    }
+}
+
+async fn join(socket: &mut Socket, id: u64, room: &str, since: Option<Value>) -> Value {
+    let mut join = json!({ "op": "join", "id": id, "channel": "chat", "params": { "room": room } });
+    if let Some(since) = since {
+        join["since"] = since;
+    }
+    socket.send(join).await;
+    socket.receive().await
+}
+
+async fn receive(socket: &mut Socket) -> Value {
+    timeout(Duration::from_secs(5), socket.receive())
+        .await
+        .expect("a frame")
+}
+
+async fn mounted(socket: &mut Socket, key: &str) -> Value {
+    socket
+        .send(json!({ "op": "mount", "contexts": [key] }))
+        .await;
+    loop {
+        let frame = receive(socket).await;
+        if frame["op"] == "mounted" {
+            return frame["contexts"].clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_group_ends_one_join() {
+    let server = server(Channels::memory()).await;
+    let mut socket = server.served.connect("").await;
+    join(&mut socket, 1, "a", None).await;
+    let answer = join(&mut socket, 2, "trap", None).await;
+    assert_eq!(answer["op"], "error");
+    server.say("a", "still here").await;
+    assert_eq!(receive(&mut socket).await["message"], "still here");
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing_from_one_anothers_cookies() {
+    let server = server(Channels::memory()).await;
+    let mut knows = server.served.connect("code=1234").await;
+    assert_eq!(mounted(&mut knows, "safe").await, json!(["safe"]));
+    let mut stranger = server.served.connect("").await;
+    assert_eq!(mounted(&mut stranger, "safe").await, json!([]));
+}
+
+#[tokio::test]
+async fn strangers_keep_nobody_from_learning() {
+    let server = server(Channels::memory()).await;
+    let mut stranger = server.served.connect("").await;
+    assert_eq!(mounted(&mut stranger, "safe").await, json!([]));
+    let mut knows = server.served.connect("code=1234").await;
+    assert_eq!(mounted(&mut knows, "safe").await, json!(["safe"]));
+}
+
+#[tokio::test]
+async fn who_asks_too_often_may_not_read_it() {
+    let server = server(Channels::memory()).await;
+    let user = session_of(&server.app, "user").await;
+    let mut socket = server.served.connect(&user).await;
+    assert_eq!(mounted(&mut socket, "office;id=1").await, json!([]), "403");
+    assert_eq!(
+        mounted(&mut socket, "office;id=2").await,
+        json!([]),
+        "429, and no right to it"
+    );
+}
+
+#[tokio::test]
+async fn who_signs_out_is_out_in_five_seconds() {
+    let server = server(Channels::memory()).await;
+    let session = session_of(&server.app, "user").await;
+    let mut socket = server.served.connect(&session).await;
+    let joined = join(&mut socket, 1, "users", None).await;
+    assert_eq!(joined["op"], "joined");
+    for _ in 0..12 {
+        socket
+            .send(json!({ "op": "send", "id": 1, "message": "slow" }))
+            .await;
+    }
+    let out = call_with(&server.app, "sign_out", "{}", &[("cookie", &session)]).await;
+    assert_eq!(out.status, 200, "{}", out.text);
+    let signed_out = Instant::now();
+    sleep(Duration::from_millis(5500)).await;
+    server.say("users", "a secret").await;
+    let mut heard = Vec::new();
+    while let Ok(frame) = timeout(Duration::from_secs(1), socket.receive()).await {
+        heard.push(frame);
+    }
+    let secret = heard.iter().any(|frame| frame["message"] == "a secret");
+    assert!(!secret, "{:?}: {heard:?}", signed_out.elapsed());
+}
+
+#[tokio::test]
+async fn who_gains_a_role_is_asked_again() {
+    let server = server(Channels::memory()).await;
+    let session = session_of(&server.app, "user").await;
+    let mut socket = server.served.connect(&session).await;
+    assert_eq!(mounted(&mut socket, "lounge").await, json!([]));
+    server.accounts.change(1, |account| account.is_staff = true);
+    let frame = timeout(Duration::from_secs(6), socket.receive()).await;
+    assert_eq!(frame.expect("asked again")["contexts"], json!(["lounge"]));
+}
+
+/// The functions of a channel "run as a call's body does".
+#[tokio::test]
+async fn what_a_handler_invalidates_is_told() {
+    let server = server(Channels::memory()).await;
+    let mut reader = server.served.connect("code=1234").await;
+    assert_eq!(mounted(&mut reader, "safe").await, json!(["safe"]));
+    let mut socket = server.served.connect("").await;
+    join(&mut socket, 1, "a", None).await;
+    socket
+        .send(json!({ "op": "send", "id": 1, "message": "empty the safe", "key": "1" }))
+        .await;
+    assert_eq!(receive(&mut socket).await["op"], "sent");
+    let told = timeout(Duration::from_secs(2), reader.receive()).await;
+    assert_eq!(told.expect("it is told")["op"], "invalidate");
+}
