@@ -88,11 +88,14 @@ impl<C: Channel> Handle<C> {
         self.signals().messages.get()
     }
 
+    /// Looks at these messages, without cloning them.
+    pub fn with_messages<T>(&self, look: impl FnOnce(&[C::ServerMessage]) -> T) -> T {
+        self.signals().messages.with(|messages| look(messages))
+    }
+
     /// The newest message.
     pub fn latest(&self) -> Option<C::ServerMessage> {
-        self.signals()
-            .messages
-            .with(|messages| messages.last().cloned())
+        self.with_messages(|messages| messages.last().cloned())
     }
 
     /// Sends a message.
@@ -175,6 +178,7 @@ impl<C: Channel> Handle<C> {
     ///
     /// #[derive(Clone, Serialize, Deserialize)]
     /// pub struct Conversation {
+    ///     room: String,
     ///     position: Position,
     ///     lines: Vec<String>,
     /// }
@@ -182,15 +186,19 @@ impl<C: Channel> Handle<C> {
     /// #[mizan::client(context = RoomContext)]
     /// pub async fn latest_messages(room: String) -> mizan::Result<Conversation> {
     ///     // Before the lines are read: what is said meanwhile comes over the channel
-    ///     let position = ChatChannel { room }.position().await?;
-    ///     Ok(Conversation { position, lines: Vec::new() })
+    ///     let position = ChatChannel { room: room.clone() }.position().await?;
+    ///     Ok(Conversation { room, position, lines: Vec::new() })
     /// }
     ///
     /// #[component]
     /// fn Room(#[prop(into)] room: Signal<String>) -> impl IntoView {
     ///     let conversation = use_latest_messages();
-    ///     let chat = use_chat_channel(room)
-    ///         .since(move || Some(conversation.get()?.ok()?.position));
+    ///     // Until another room's conversation is there, the one before is
+    ///     let known = move || {
+    ///         let known = conversation.get()?.ok()?;
+    ///         (known.room == room.get()).then_some(known.position)
+    ///     };
+    ///     let chat = use_chat_channel(room).since(known);
     ///     // ..
     /// #   let _ = chat;
     /// }

@@ -9,6 +9,8 @@
 //! | --- | --- |
 //! | `layer/` | what carries messages between nodes, and their history |
 //! | `server/` | who has joined what on this node, and the handlers |
+//! | `client/` | the page's one socket, and what goes over it |
+//! | `handle` | what a component has of a channel; `sink` is how it hears |
 //! | `wire` | what both halves know |
 
 mod handle;
@@ -24,7 +26,7 @@ pub(crate) mod server;
 
 pub use handle::{Handle, Status};
 #[cfg(feature = "ssr")]
-pub use server::{ChannelContext, ChannelHandler, Channels, ConnectError};
+pub use server::{ChannelContext, ChannelHandler, Channels, ChannelsBuilder, ConnectError};
 pub use wire::Position;
 
 #[cfg(not(feature = "ssr"))]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Where in a group's messages somebody is.
 ///
 /// A server function can hand it to the page together with what it has read, and
-/// [`since`](super::Channel) then joins the channel where the reading began, so that nothing is
+/// [`since`](super::Handle::since) then joins the channel where the reading began, so that nothing is
 /// lost in between.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {

@@ -22,9 +22,10 @@ use std::{
 /// How many messages wait for a connection.
 const MOST_WAITING: usize = 100;
 
-/// How long to wait at most, in milliseconds, before it is tried again to join what the server
-/// could not let in.
-const LONGEST_PAUSE: f64 = 5000.0;
+/// How long to wait, in milliseconds, before it is tried again to join what the server could not
+/// let in; and how much longer at most.
+const PAUSE: f64 = 1000.0;
+const LONGER: f64 = 4000.0;
 
 thread_local! {
     static CHANNELS: Rc<Channels> = {
@@ -385,7 +386,7 @@ impl Joined {
 
 /// Joins again, after a while, what the server could not let in for a reason that passes.
 fn join_later(id: u64) -> Timer {
-    let pause = browser::jitter() * LONGEST_PAUSE;
+    let pause = PAUSE + browser::jitter() * LONGER;
     Timer::new(Duration::from_millis(pause as u64), move || {
         if let Some(joined) = Channels::current().find(id) {
             Socket::current().send(&joined.join(id));

@@ -196,8 +196,11 @@ impl Layer for Memory {
     ) -> BoxFuture<'a, Result<Past>> {
         let now = self.now();
         let mut groups = self.groups();
-        let retained = groups.logs.get_mut(group).map(|log| {
+        let Groups { logs, bytes, .. } = &mut *groups;
+        let retained = logs.get_mut(group).map(|log| {
+            *bytes -= log.bytes();
             log.expire(now, self.limits);
+            *bytes += log.bytes();
             log.retained()
         });
         let past = log::past(retained, since, now, self.limits.age, groups.forgotten);

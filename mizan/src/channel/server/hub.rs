@@ -9,7 +9,7 @@ use super::{
     frames::{self, Frames},
     handler::Standing,
     line::Line,
-    presence::{GATHER, Meta, Presence},
+    presence::{Meta, Presence},
 };
 use crate::{
     Result,
@@ -345,11 +345,18 @@ impl Hub {
         tokio::spawn(async move {
             let mut last_beat = None;
             while let Some(hub) = hub.upgrade() {
-                hub.tell_those_who_watch();
                 presence.tell(&*hub.layer, &mut last_beat).await;
                 drop(hub);
-                presence.changed().await;
-                tokio::time::sleep(GATHER).await;
+                presence.is_to_be_told().await;
+            }
+        });
+        // By itself: the layer may keep the other one waiting
+        let (hub, presence) = (Arc::downgrade(self), Arc::clone(&self.presence));
+        tokio::spawn(async move {
+            loop {
+                presence.has_news().await;
+                let Some(hub) = hub.upgrade() else { return };
+                hub.tell_those_who_watch();
             }
         });
     }

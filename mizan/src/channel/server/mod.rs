@@ -22,7 +22,7 @@ mod presence;
 mod registration;
 pub(crate) mod render;
 
-pub use config::{Channels, ConnectError};
+pub use config::{Channels, ChannelsBuilder, ConnectError};
 pub(crate) use handler::runs;
 pub use handler::{ChannelContext, ChannelHandler, position, push};
 pub use registration::{ChannelRegistration, ServerAddress};

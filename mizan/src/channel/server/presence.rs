@@ -20,7 +20,7 @@ use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
 /// How long changes are collected before they are told.
-pub(super) const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How often a node says that it is there, and after which silence it is not.
 const BEAT: Duration = Duration::from_secs(2);
@@ -45,8 +45,10 @@ type Changes = HashMap<Arc<str>, BTreeMap<Arc<str>, Option<Meta>>>;
 pub(crate) struct Presence {
     node: String,
     state: Mutex<State>,
-    /// Told when something has changed.
-    changed: Notify,
+    /// Told when those who watch on this node are to be told something.
+    unseen: Notify,
+    /// And when the other nodes are.
+    untold: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -157,7 +159,8 @@ impl Presence {
         Self {
             node: Uuid::new_v4().simple().to_string(),
             state: Mutex::default(),
-            changed: Notify::new(),
+            unseen: Notify::new(),
+            untold: Notify::new(),
         }
     }
 
@@ -190,7 +193,8 @@ impl Presence {
         merge(&mut state.untold, changes());
         merge(&mut state.unseen, changes());
         drop(state);
-        self.changed.notify_one();
+        self.unseen.notify_one();
+        self.untold.notify_one();
     }
 
     /// Everybody who is in a group, in the order in which they came.
@@ -210,9 +214,16 @@ impl Presence {
         std::mem::take(&mut self.state().unseen)
     }
 
-    /// Waits until something is to be told; at the latest until the next beat.
-    pub(super) async fn changed(&self) {
-        let _ = tokio::time::timeout(BEAT, self.changed.notified()).await;
+    /// Waits until those who watch are to be told something, and a moment longer.
+    pub(super) async fn has_news(&self) {
+        self.unseen.notified().await;
+        tokio::time::sleep(GATHER).await;
+    }
+
+    /// Waits until the other nodes are to be told something; at the latest until the next beat.
+    pub(super) async fn is_to_be_told(&self) {
+        let _ = tokio::time::timeout(BEAT, self.untold.notified()).await;
+        tokio::time::sleep(GATHER).await;
     }
 
     /// Tells the other nodes what has changed, and that this one is there.
@@ -231,7 +242,9 @@ impl Presence {
             if last_beat.is_none_or(|last| last.elapsed() >= BEAT) {
                 *last_beat = Some(Instant::now());
                 signals.push(self.signal(state.version, Said::Beat));
-                state.bury();
+                if state.bury() {
+                    self.unseen.notify_one();
+                }
             }
         }
         self.say(layer, signals).await;
@@ -303,7 +316,7 @@ impl Presence {
         let has_changed = !state.unseen.is_empty();
         drop(state);
         if has_changed {
-            self.changed.notify_one();
+            self.unseen.notify_one();
         }
         answers
     }
@@ -359,14 +372,15 @@ impl State {
         }
     }
 
-    /// Forgets the nodes that were not heard for too long.
-    fn bury(&mut self) {
+    /// Forgets the nodes that were not heard for too long. Returns whether there were some.
+    fn bury(&mut self) -> bool {
         let nodes = self.nodes.iter();
         let silent = nodes.filter(|(_, node)| node.heard.elapsed() > SILENCE);
         let silent: Vec<_> = silent.map(|(name, _)| name.clone()).collect();
-        for name in silent {
-            self.lose(&name);
+        for name in &silent {
+            self.lose(name);
         }
+        !silent.is_empty()
     }
 
     fn lose(&mut self, name: &str) {

@@ -26,6 +26,7 @@ use crate::{
     server::{
         call::{Work, bounded, in_owner},
         flush::Flush,
+        serve::Stopping,
     },
 };
 use futures::FutureExt;
@@ -250,12 +251,13 @@ impl Lanes {
         Ok((joined, Turn { before, done }))
     }
 
-    /// Leaves everything: the socket is gone.
-    pub(super) fn end(self, peer: &Arc<Peer>) {
+    /// Leaves everything: the socket is gone. A server that stops waits for it.
+    pub(super) fn end(self, peer: &Arc<Peer>, stopping: Option<&Stopping>) {
         for lane in self.0.into_values() {
             if let Some(joined) = lane.joined {
-                let peer = Arc::clone(peer);
+                let (peer, stopping) = (Arc::clone(peer), stopping.cloned());
                 tokio::spawn(async move {
+                    let _holds_up = stopping;
                     // What it had asked for is done before
                     ended(lane.last).await;
                     peer.leave(&joined).await;
@@ -339,7 +341,7 @@ impl Peer {
             watches,
             standing: cx.standing(),
         };
-        match hub.join(&group, joining).await {
+        match bounded(&self.site, joined.name, hub.join(&group, joining)).await {
             Ok(membership) => *joined.membership() = Some(membership),
             Err(error) => {
                 self.disconnected(joined).await;

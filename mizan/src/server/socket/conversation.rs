@@ -106,8 +106,8 @@ impl Peer {
             peer: self,
             socket,
         };
-        let goodbye = conversation.until_it_ends(stopping).await;
-        conversation.end(goodbye).await;
+        let goodbye = conversation.until_it_ends(stopping.clone()).await;
+        conversation.end(goodbye, stopping).await;
     }
 }
 
@@ -130,11 +130,11 @@ impl Conversation {
         }
     }
 
-    /// Leaves everything.
-    async fn end(mut self, goodbye: Goodbye) {
+    /// Leaves everything, which a server that stops waits for.
+    async fn end(mut self, goodbye: Goodbye, stopping: Option<Stopping>) {
         // Dropped they would be cut off anywhere
         self.steps.detach_all();
-        self.lanes.end(&self.peer);
+        self.lanes.end(&self.peer, stopping.as_ref());
         if let Some((code, reason)) = goodbye {
             let close = Message::Close(Some(CloseFrame {
                 code,
@@ -206,10 +206,19 @@ impl Conversation {
 
     /// Does what was asked for, and takes no more.
     async fn finish(&mut self) -> Goodbye {
-        while let Some(done) = self.steps.join_next().await {
-            if let Ok(Done::Answer(answer)) = done
-                && !self.send(Message::Text(answer)).await
-            {
+        loop {
+            let sent = tokio::select! {
+                done = self.steps.join_next() => match done {
+                    Some(Ok(Done::Answer(answer))) => self.send(Message::Text(answer)).await,
+                    Some(_) => true,
+                    None => break,
+                },
+                frames = self.line.take() => match frames {
+                    Ok(frames) => self.send_all(frames).await,
+                    Err(end) => return goodbye(end),
+                },
+            };
+            if !sent {
                 return None;
             }
         }
