@@ -209,10 +209,13 @@ async fn what_one_says_everybody_in_the_room_hears() {
 
     post(&mut user, 1, "hello").await;
     let message = json!({ "by": "user", "text": "hello" });
-    let frame = json!({ "op": "message", "id": 1, "offset": 1, "message": message });
-    assert_eq!(user.receive().await, frame);
-    let frame = json!({ "op": "message", "id": 7, "offset": 1, "message": message });
-    assert_eq!(other.receive().await, frame);
+    for (socket, id) in [(&mut user, 1), (&mut other, 7)] {
+        let frame = socket.receive().await;
+        // It begins the history
+        assert_ne!(frame["epoch"], joined["epoch"]);
+        let expected = json!({ "op": "message", "id": id, "offset": 1, "epoch": frame["epoch"], "message": message });
+        assert_eq!(frame, expected);
+    }
     server.say("a", "of the server").await;
     for socket in [&mut user, &mut other] {
         assert_eq!(heard(socket).await, "of the server");

@@ -292,7 +292,8 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(who: Option<u128>, headers: &HeaderMap, instance: &Instance) -> Self {
         let mut cookies = Xxh3::new();
-        for cookie in headers.get_all(header::COOKIE) {
+        let lines = headers.get_all(header::COOKIE).iter();
+        for cookie in lines.filter(|line| !line.is_empty()) {
             cookies.update(cookie.as_bytes());
             cookies.update(b";");
         }
