@@ -207,7 +207,7 @@ pub(super) async fn bounded<T>(
     what: &'static str,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let work = AssertUnwindSafe(work).catch_unwind();
+    let work = pin!(AssertUnwindSafe(work).catch_unwind());
     match in_time(site.request_timeout, work).await {
         Some(Ok(result)) => result,
         Some(Err(panic)) => Err(panicked(what, &*panic)),
@@ -217,9 +217,10 @@ pub(super) async fn bounded<T>(
 
 /// Does something for as long as it may take; `None` where it takes longer. What has not to wait
 /// for anything needs no clock, which all threads share.
-pub(super) async fn in_time<F: Future>(most: Duration, work: F) -> Option<F::Output> {
-    let mut work = pin!(work);
-    if let Poll::Ready(done) = futures::poll!(work.as_mut()) {
+///
+/// Whoever asks pins it: moved in here it would take its room twice.
+pub(super) async fn in_time<F: Future + Unpin>(most: Duration, mut work: F) -> Option<F::Output> {
+    if let Poll::Ready(done) = futures::poll!(&mut work) {
         return Some(done);
     }
     tokio::time::timeout(most, work).await.ok()

@@ -110,8 +110,8 @@ pub(crate) fn measure() -> Result<Sockets> {
 
 fn pair(measure: &str, turn: &str, labels: [&'static str; 2]) -> Result<Pair> {
     let mut measured = None;
-    step(&format!("measuring {measure} {turn}"), || {
-        let [axum, mizan] = labels;
+    let [axum, mizan] = labels;
+    step(&format!("measuring {mizan}"), || {
         let mut both = [
             Contestant::start("sockets", measure, axum)?,
             Contestant::start("mizan", measure, mizan)?,

@@ -140,7 +140,7 @@ impl Conversation {
                 code,
                 reason: reason.into(),
             }));
-            sent(self.socket.send(close)).await;
+            sent(pin!(self.socket.send(close))).await;
         }
     }
 
@@ -230,7 +230,7 @@ impl Conversation {
 
     /// Sends a frame. Returns whether that was possible.
     async fn send(&mut self, message: Message) -> bool {
-        sent(self.socket.send(message)).await
+        sent(pin!(self.socket.send(message))).await
     }
 
     /// Sends frames at once.
@@ -241,12 +241,12 @@ impl Conversation {
             }
             self.socket.flush().await
         };
-        sent(all).await
+        sent(pin!(all)).await
     }
 
     /// Sends what tungstenite has to say by itself.
     async fn flush(&mut self) -> bool {
-        sent(self.socket.flush()).await
+        sent(pin!(self.socket.flush())).await
     }
 
     /// Does a step as far as that takes no waiting, which is the whole of most; the rest in a task
@@ -435,7 +435,7 @@ impl Conversation {
 }
 
 /// Sends, unless that takes too long. Returns whether it was possible.
-async fn sent<E>(sending: impl Future<Output = Result<(), E>>) -> bool {
+async fn sent<E>(sending: impl Future<Output = Result<(), E>> + Unpin) -> bool {
     matches!(in_time(LONGEST_SEND, sending).await, Some(Ok(())))
 }
 
