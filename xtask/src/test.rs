@@ -233,7 +233,8 @@ fn package() -> Result {
         let packed = target().join(format!("package/{name}-{version}.crate"));
         run_program(
             program("tar")
-                .arg("-xzf")
+                // With the time of now: what an earlier run has built of them is older
+                .arg("-xzmf")
                 .arg(packed)
                 .arg("-C")
                 .arg(&folder),
