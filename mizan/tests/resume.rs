@@ -76,36 +76,21 @@ impl Server {
     }
 }
 
-async fn join(socket: &mut Socket, id: u64, room: &str, since: Option<Value>) -> Value {
-    let mut join = json!({ "op": "join", "id": id, "channel": "chat", "params": { "room": room } });
-    if let Some(since) = since {
-        join["since"] = since;
-    }
-    socket.send(join).await;
-    socket.receive().await
-}
-
-async fn receive(socket: &mut Socket) -> Value {
-    timeout(Duration::from_secs(5), socket.receive())
-        .await
-        .expect("a frame")
-}
-
 /// Joins an empty group, hears a message, loses the connection, comes back: what a browser does.
 #[tokio::test]
 async fn who_joined_an_empty_group_resumes() {
     let server = server(Channels::memory()).await;
     let mut socket = server.served.connect("").await;
-    join(&mut socket, 1, "a", None).await;
+    socket.join(1, "a", None).await;
     server.say("a", "one").await;
-    let message = receive(&mut socket).await;
+    let message = socket.next().await;
     assert_eq!(message["offset"], 1);
     drop(socket);
     server.say("a", "two").await;
     let mut socket = server.served.connect("").await;
     // The message began a history
     let since = json!({ "epoch": message["epoch"], "offset": message["offset"] });
-    let again = join(&mut socket, 1, "a", Some(since)).await;
+    let again = socket.join(1, "a", Some(since)).await;
     assert_eq!(again["recovered"], true, "{again}");
 }
 
@@ -115,13 +100,13 @@ async fn quiet(url: &str) {
     let server = server(channels.connect(url).await.unwrap()).await;
     let room = uuid::Uuid::new_v4().to_string();
     let mut socket = server.served.connect("").await;
-    join(&mut socket, 1, &room, None).await;
+    socket.join(1, &room, None).await;
     server.say(&room, "one").await;
-    assert_eq!(receive(&mut socket).await["message"], "one");
+    assert_eq!(socket.next().await["message"], "one");
     for text in ["two", "three"] {
         sleep(Duration::from_millis(2500)).await;
         server.say(&room, text).await;
-        let frame = receive(&mut socket).await;
+        let frame = socket.next().await;
         assert_eq!(frame["message"], text, "{frame}");
     }
     server.served.stop().await;
@@ -153,17 +138,17 @@ async fn nats_goes_on_after_a_silence() {
 async fn a_long_history_can_be_resumed() {
     let server = server(Channels::memory()).await;
     let mut socket = server.served.connect("").await;
-    let joined = join(&mut socket, 1, "a", None).await;
+    let joined = socket.join(1, "a", None).await;
     drop(socket);
     for _ in 0..90 {
         server.say_much("a", 13_000).await;
     }
     let since = json!({ "epoch": joined["epoch"], "offset": joined["offset"] });
     let mut socket = server.served.connect("").await;
-    let again = join(&mut socket, 1, "a", Some(since)).await;
+    let again = socket.join(1, "a", Some(since)).await;
     assert_eq!(again["recovered"], true);
     for offset in 1..=90 {
-        assert_eq!(receive(&mut socket).await["offset"], offset);
+        assert_eq!(socket.next().await["offset"], offset);
     }
 }
 
@@ -171,9 +156,9 @@ async fn a_long_history_can_be_resumed() {
 async fn one_large_message_ends_nobody() {
     let server = server(Channels::memory()).await;
     let mut socket = server.served.connect("").await;
-    join(&mut socket, 1, "a", None).await;
+    socket.join(1, "a", None).await;
     server.say_much("a", 1_100_000).await;
-    assert_eq!(receive(&mut socket).await["offset"], 1);
+    assert_eq!(socket.next().await["offset"], 1);
 }
 
 /// What had been taken off the line when the server stops is sent all the same: at least, what
@@ -193,7 +178,7 @@ async fn a_server_that_stops_leaves_nothing_out() {
             let url = format!("ws://{}/api/mizan/ws", server.served.addr);
             let (slow, _) = client_async(url, MaybeTlsStream::Plain(tcp)).await.unwrap();
             let mut slow = Socket(slow);
-            join(&mut slow, 1, "a", None).await;
+            slow.join(1, "a", None).await;
             for _ in 0..bursts {
                 let body = json!({ "room": "a", "times": 9, "bytes": 100_000 }).to_string();
                 assert_eq!(call(&server.app, "say_often", body).await.status, 200);
@@ -240,10 +225,10 @@ async fn a_redis_that_has_forgotten_says_so() {
     }
     redis.save();
     let mut socket = server.served.connect("").await;
-    let joined = join(&mut socket, 1, "a", None).await;
+    let joined = socket.join(1, "a", None).await;
     for text in ["4", "5"] {
         server.say("a", text).await;
-        assert_eq!(receive(&mut socket).await["message"], text);
+        assert_eq!(socket.next().await["message"], text);
     }
     drop(socket);
     redis.stop();
@@ -258,7 +243,7 @@ async fn a_redis_that_has_forgotten_says_so() {
     // The browser comes back, with the position that it had
     let mut socket = server.served.connect("").await;
     let since = json!({ "epoch": joined["epoch"], "offset": 5 });
-    let again = join(&mut socket, 1, "a", Some(since)).await;
+    let again = socket.join(1, "a", Some(since)).await;
     assert_eq!(
         again["recovered"], false,
         "two messages were not seen: {again}"

@@ -15,7 +15,7 @@ use mizan::{
 };
 use serde_json::{Value, json};
 use served::{Served, Socket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{call, options};
 use tokio::time::{sleep, timeout};
 use users::{Accounts, call_with, session_of};
@@ -117,7 +117,6 @@ async fn server(channels: Channels) -> Server {
         .api()
         .unwrap();
     let served = Served::start(app.clone()).await;
-    sleep(Duration::from_millis(100)).await;
     Server {
         app,
         served,
@@ -132,27 +131,12 @@ impl Server {
     }
 }
 
-async fn join(socket: &mut Socket, id: u64, room: &str, since: Option<Value>) -> Value {
-    let mut join = json!({ "op": "join", "id": id, "channel": "chat", "params": { "room": room } });
-    if let Some(since) = since {
-        join["since"] = since;
-    }
-    socket.send(join).await;
-    socket.receive().await
-}
-
-async fn receive(socket: &mut Socket) -> Value {
-    timeout(Duration::from_secs(5), socket.receive())
-        .await
-        .expect("a frame")
-}
-
 async fn mounted(socket: &mut Socket, key: &str) -> Value {
     socket
         .send(json!({ "op": "mount", "contexts": [key] }))
         .await;
     loop {
-        let frame = receive(socket).await;
+        let frame = socket.next().await;
         if frame["op"] == "mounted" {
             return frame["contexts"].clone();
         }
@@ -163,11 +147,11 @@ async fn mounted(socket: &mut Socket, key: &str) -> Value {
 async fn a_panic_in_group_ends_one_join() {
     let server = server(Channels::memory()).await;
     let mut socket = server.served.connect("").await;
-    join(&mut socket, 1, "a", None).await;
-    let answer = join(&mut socket, 2, "trap", None).await;
+    socket.join(1, "a", None).await;
+    let answer = socket.join(2, "trap", None).await;
     assert_eq!(answer["op"], "error");
     server.say("a", "still here").await;
-    assert_eq!(receive(&mut socket).await["message"], "still here");
+    assert_eq!(socket.next().await["message"], "still here");
 }
 
 #[tokio::test]
@@ -206,7 +190,7 @@ async fn who_signs_out_is_out_in_five_seconds() {
     let server = server(Channels::memory()).await;
     let session = session_of(&server.app, "user").await;
     let mut socket = server.served.connect(&session).await;
-    let joined = join(&mut socket, 1, "users", None).await;
+    let joined = socket.join(1, "users", None).await;
     assert_eq!(joined["op"], "joined");
     for _ in 0..12 {
         socket
@@ -215,15 +199,19 @@ async fn who_signs_out_is_out_in_five_seconds() {
     }
     let out = call_with(&server.app, "sign_out", "{}", &[("cookie", &session)]).await;
     assert_eq!(out.status, 200, "{}", out.text);
-    let signed_out = Instant::now();
-    sleep(Duration::from_millis(5500)).await;
+    let left = timeout(Duration::from_secs(5), async {
+        while socket.receive().await["op"] != "left" {}
+    });
+    assert!(left.await.is_ok(), "what they had said holds it up");
     server.say("users", "a secret").await;
-    let mut heard = Vec::new();
-    while let Ok(frame) = timeout(Duration::from_secs(1), socket.receive()).await {
-        heard.push(frame);
-    }
-    let secret = heard.iter().any(|frame| frame["message"] == "a secret");
-    assert!(!secret, "{:?}: {heard:?}", signed_out.elapsed());
+    // The last of what they had said is answered after it
+    let said = timeout(Duration::from_secs(1), async {
+        loop {
+            let frame = socket.receive().await;
+            assert_ne!(frame["message"], "a secret");
+        }
+    });
+    assert!(said.await.is_err());
 }
 
 #[tokio::test]
@@ -244,11 +232,11 @@ async fn what_a_handler_invalidates_is_told() {
     let mut reader = server.served.connect("code=1234").await;
     assert_eq!(mounted(&mut reader, "safe").await, json!(["safe"]));
     let mut socket = server.served.connect("").await;
-    join(&mut socket, 1, "a", None).await;
+    socket.join(1, "a", None).await;
     socket
         .send(json!({ "op": "send", "id": 1, "message": "empty the safe", "key": "1" }))
         .await;
-    assert_eq!(receive(&mut socket).await["op"], "sent");
+    assert_eq!(socket.next().await["op"], "sent");
     let told = timeout(Duration::from_secs(2), reader.receive()).await;
     assert_eq!(told.expect("it is told")["op"], "invalidate");
 }

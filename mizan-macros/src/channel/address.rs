@@ -140,7 +140,7 @@ impl Address {
         });
         quote! {
             #[doc = #docs]
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "an application may join it elsewhere")]
             #vis fn #hook<#(#markers),*>(#(#parameters),*) -> ::mizan::channel::Handle<#ident> {
                 #(#signals)*
                 ::mizan::channel::Handle::join(move || #ident { #(#values),* })

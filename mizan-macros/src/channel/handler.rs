@@ -107,7 +107,7 @@ impl Handler {
                     #(#functions)*
                 }
 
-                #[allow(dead_code)]
+                #[allow(dead_code, reason = "an application may need none of it")]
                 impl #channel {
                     /// Adds a message to the channel's group: everybody in it gets it, on every
                     /// node. Returns where in the group's messages it is.

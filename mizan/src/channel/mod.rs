@@ -14,6 +14,10 @@
 //! | `wire` | what both halves know |
 
 mod handle;
+#[cfg_attr(
+    feature = "ssr",
+    allow(dead_code, reason = "nothing is heard on the server")
+)]
 mod sink;
 pub(crate) mod wire;
 

@@ -1,8 +1,3 @@
-#![cfg_attr(
-    feature = "ssr",
-    allow(dead_code, reason = "nothing is heard on the server")
-)]
-
 use super::Status;
 use crate::Error;
 use serde_json::value::RawValue;

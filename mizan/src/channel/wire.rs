@@ -14,10 +14,3 @@ pub struct Position {
     /// How many messages the group had.
     pub offset: u64,
 }
-
-/// How long the key of a message may be, in bytes.
-#[cfg_attr(
-    not(feature = "ssr"),
-    expect(dead_code, reason = "the browser's keys are short")
-)]
-pub(crate) const LONGEST_KEY: usize = 64;

@@ -80,6 +80,23 @@ impl Socket {
         }
     }
 
+    /// What comes next, and soon.
+    pub(crate) async fn next(&mut self) -> Value {
+        let next = tokio::time::timeout(Duration::from_secs(5), self.receive());
+        next.await.expect("a frame")
+    }
+
+    /// Joins a room of the channel `chat`, and returns what is answered.
+    pub(crate) async fn join(&mut self, id: u64, room: &str, since: Option<Value>) -> Value {
+        let mut join =
+            json!({ "op": "join", "id": id, "channel": "chat", "params": { "room": room } });
+        if let Some(since) = since {
+            join["since"] = since;
+        }
+        self.send(join).await;
+        self.next().await
+    }
+
     pub(crate) async fn call(&mut self, id: u64, function: &str, args: Value) -> Value {
         self.send(json!({ "op": "call", "id": id, "fn": function, "args": args }))
             .await;

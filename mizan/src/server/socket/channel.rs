@@ -17,7 +17,6 @@ use crate::{
     channel::{
         ChannelContext, Position,
         server::{Handler, Joining, Line, Membership},
-        wire::LONGEST_KEY,
     },
     context::{Value, server::Values},
     json::Entries,
@@ -35,6 +34,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
+
+/// How long the key of a message may be, in bytes.
+const LONGEST_KEY: usize = 64;
 
 /// How many channels a socket may have joined.
 const MOST_CHANNELS: usize = 100;

@@ -18,6 +18,7 @@
 //! | `mount` | the instances of live contexts that the page shows |
 //! | `frame` | frames in JSON |
 //! | `head` | the head of the request that opened the socket |
+//! | `head` | the head of the request that opened the socket |
 
 mod call;
 mod channel;
