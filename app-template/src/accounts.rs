@@ -89,8 +89,9 @@ pub struct Member {
     pub notes: i64,
 }
 
-/// All accounts, for staff: everybody else is told so, wherever they ask.
-#[mizan::client(context = StaffContext, auth = "staff")]
+/// All accounts, for staff: everybody else is told so, wherever they ask. They change from the
+/// command line too, which nobody tells the server: so it keeps no answer.
+#[mizan::client(context = StaffContext, auth = "staff", cache = false)]
 pub async fn members() -> mizan::Result<Vec<Member>> {
     let pool: AnyPool = mizan::state();
     let select = "SELECT name, is_staff, joined, (SELECT COUNT(*) FROM notes WHERE author = name)

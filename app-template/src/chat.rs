@@ -50,8 +50,9 @@ pub struct Conversation {
     pub position: Position,
 }
 
-/// The latest messages of a room.
-#[mizan::client(context = RoomContext, auth)]
+/// The latest messages of a room. What is said comes over the channel, and makes nothing stale: so
+/// the server keeps no answer.
+#[mizan::client(context = RoomContext, auth, cache = false)]
 pub async fn latest_messages(room: String) -> mizan::Result<Conversation> {
     if !is_room(&room) {
         return Err(Error::not_found("There is no such room"));

@@ -1,11 +1,12 @@
-//! The server; and `server staff <name>`, which makes somebody staff.
+//! The server; `server staff <name>`, which makes somebody staff; and `server edge-manifest`, which
+//! prints what a CDN may know.
 
 use app::{
     app::{App, shell},
     db,
     users::Accounts,
 };
-use mizan::{Mizan, auth::Sessions, channel::Channels};
+use mizan::{Mizan, auth::Sessions, cache::Cache, channel::Channels, server::Metrics};
 use tracing_subscriber::EnvFilter;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -24,7 +25,8 @@ async fn main() -> Result {
     match arguments[..] {
         [] => serve().await,
         ["staff", name] => staff(name).await,
-        _ => Err("usage: server [staff <name>]".into()),
+        ["edge-manifest"] => edge_manifest(),
+        _ => Err("usage: server [staff <name> | edge-manifest]".into()),
     }
 }
 
@@ -33,13 +35,20 @@ async fn serve() -> Result {
     let addr = options.site_addr;
     let url = db::url();
     let pool = db::connect(&url).await?;
-    // Of one node; several need `redis:` or `nats:`, and mizan's feature of that name
-    let channels = std::env::var("CHANNELS_URL").unwrap_or_else(|_| "memory:".to_owned());
-    let router = Mizan::new(options)
+    // Of one node; several need `redis:`, or `nats:` for channels, and mizan's feature of that name
+    let memory = |variable| std::env::var(variable).unwrap_or_else(|_| "memory:".to_owned());
+    let (cache, channels) = (memory("CACHE_URL"), memory("CHANNELS_URL"));
+    let mut mizan = Mizan::new(options);
+    // For Prometheus, on a port of its own; off by default
+    if let Ok(addr) = std::env::var("METRICS_ADDR") {
+        mizan = mizan.metrics(Metrics::listen(addr).await?);
+    }
+    let router = mizan
         .users(Accounts(pool.clone()))
         // Beside the notes, so that a new build of the server signs nobody out
         .sessions(Sessions::connect(&url).await?)
         .channels(Channels::connect(&channels).await?)
+        .cache(Cache::connect(&cache).await?)
         .provide(pool)
         .try_router(App, shell)?;
 
@@ -54,5 +63,11 @@ async fn staff(name: &str) -> Result {
         return Err(format!("nobody is named {name:?}").into());
     }
     tracing::info!("{name} is staff now");
+    Ok(())
+}
+
+fn edge_manifest() -> Result {
+    let options = leptos::config::get_configuration(None)?.leptos_options;
+    print!("{}", Mizan::new(options).edge_manifest()?);
     Ok(())
 }

@@ -22,7 +22,8 @@ pub struct Note {
     pub done: bool,
 }
 
-/// Everybody's notes. Live: what one changes, everybody who looks at the wall sees.
+/// Everybody's notes. Live: what one changes, everybody who looks at the wall sees. What a function
+/// of it answers the server keeps until then.
 #[mizan::context(live)]
 pub struct WallContext;
 
@@ -63,8 +64,7 @@ pub async fn board_progress(member: String) -> mizan::Result<Progress> {
     Ok(Progress { done, all })
 }
 
-/// Since when somebody has been writing. A context of its own, because it never changes: no
-/// mutation makes it stale.
+/// Since when somebody has been writing. A context of its own, because it changes only once.
 #[mizan::client(context = "local")]
 pub async fn member_since(name: String) -> mizan::Result<Option<String>> {
     let pool: AnyPool = mizan::state();
@@ -75,7 +75,7 @@ pub async fn member_since(name: String) -> mizan::Result<Option<String>> {
 
 /// Puts a note on the wall, in the name of whoever has signed in.
 ///
-/// The wall is stale afterwards. So is the author's board, which only the body knows.
+/// The wall is stale afterwards. So is what is the author's, which only the body knows.
 #[mizan::client(input = PostUrl, affects = WallContext, auth)]
 pub async fn add_note(text: String) -> mizan::Result<()> {
     // `auth`: there is somebody
@@ -88,6 +88,9 @@ pub async fn add_note(text: String) -> mizan::Result<()> {
         .bind(text)
         .execute(&pool)
         .await?;
+    mizan::invalidate(MemberSince {
+        name: author.clone(),
+    });
     mizan::invalidate(BoardContext { member: author });
     Ok(())
 }

@@ -10,7 +10,7 @@ async function somebody(page: Page, ...notes: string[]) {
   for (const note of notes) {
     await page.getByLabel("A new note").fill(note);
     await page.getByRole("button", { name: "Pin it" }).click();
-    await expect(page.locator(".note p", { hasText: note })).toBeVisible();
+    await expect(page.locator(".note", { hasText: name }).filter({ hasText: note })).toBeVisible();
   }
   return name;
 }
@@ -46,6 +46,23 @@ test("going to a board costs one request for each context on it", async ({ page,
   await page.goForward();
   await expect(page.getByTestId("progress")).toHaveText("0 of 1 done");
   expect(watch.calls).toHaveLength(2);
+});
+
+test("the server keeps what a board answers until somebody changes it", async ({ page, request }) => {
+  const name = await somebody(page, "Sweep the yard");
+  const read = async () => {
+    const answer = await request.get(`/api/mizan/ctx/board?member=${encodeURIComponent(name)}`);
+    return { from: answer.headers()["mizan-cache"], progress: (await answer.json()).data.board_progress };
+  };
+  await read();
+  const kept = { from: "board_notes=hit, board_progress=hit", progress: { done: 0, all: 1 } };
+  expect(await read()).toEqual(kept);
+  await page.goto(board(name));
+  await hydrated(page);
+  await page.getByLabel("Sweep the yard").check();
+  await expect(page.getByTestId("progress")).toHaveText("1 of 1 done");
+  // The answer that brought it to the page is kept from then on
+  expect(await read()).toEqual({ ...kept, progress: { done: 1, all: 1 } });
 });
 
 test("ticking a note off costs one request, and everything that shows it changes", async ({ page, watch }) => {

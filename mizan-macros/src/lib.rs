@@ -10,7 +10,11 @@ mod client;
 mod context;
 mod duration;
 mod errors;
+mod form;
+mod names;
 mod options;
+mod parameters;
+mod terms;
 
 use proc_macro::TokenStream;
 
@@ -25,7 +29,12 @@ use proc_macro::TokenStream;
 /// | `merge = user_profile` | a mutation whose result is the new value of that member |
 /// | `auth` | lets in those who have signed in; `auth = "staff"` and `auth = "superuser"` those users; `auth = path` whom `async fn(&GuardContext<U>, &Arguments) -> mizan::Result<()>` lets in |
 /// | `rate = "10/min"` | how often one user or address may call it: a number in a `s`, `min`, `hour` or `day` |
+/// | `cache = "5m"` | for how long the server keeps a member's answers: `"forever"`, until a mutation affects them, by default; `false` not at all |
+/// | `stale_while_revalidate = "1h"` | for how much longer after that an old answer stands in while a new one is made |
+/// | `rev = 2` | which of a member's answers count: those of another revision don't |
 /// | `private` | for the server's own use: the endpoint answers 403 |
+/// | `route = "/profile/{id}"` | a view at that path, server-only: see below |
+/// | `methods = [GET]` | which methods a route is for: `GET`, `POST`, `PUT`, `PATCH`, `DELETE`; `GET` unless it is given |
 /// | `name = Ident` | names the argument struct; by default the function's name in PascalCase, which must not be another type's in the module |
 /// | `input = PostUrl` | takes HTML forms too, for `ActionForm` |
 ///
@@ -39,6 +48,14 @@ use proc_macro::TokenStream;
 ///
 /// A function that is no member and not `private` also gets a hook, `use_<fn>()`, that returns a
 /// `mizan::Mutation`.
+///
+/// # Routes
+///
+/// A function with `route` returns what implements axum's `IntoResponse`, also as a
+/// `mizan::Result`. Arguments that the path names come from there, the others from the query, or
+/// from the body of a `POST`, `PUT` or `PATCH`. It may have `auth`, `rate` and, unless it is for
+/// `GET`, `affects`. The argument struct is on both sides, with a method `url()`; where there are
+/// arguments in a body also with `action(..)`, for forms. The rest is on the server only.
 ///
 /// See the documentation of the `mizan` crate for examples.
 #[proc_macro_attribute]
@@ -57,7 +74,7 @@ pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = "..."` | the name on the wire |
 /// | `stale_time = "30s"` | how long data counts as fresh; after that it is fetched again when somebody begins to show it. By default it stays fresh until a mutation affects it |
 /// | `gc_time = "5m"` | how long data is kept that nobody shows; 5 minutes by default |
-/// | `refetch_interval = "10s"` | fetches again and again while somebody shows it |
+/// | `refetch_interval = "10s"` | fetches again and again while somebody shows it; members say `cache = false`, or for how long the server keeps their answers |
 /// | `refetch_on_focus`, `refetch_on_reconnect` | fetches again when the page is looked at again, or the network is back, and the data is older than `stale_time` |
 ///
 /// See the documentation of the `mizan` crate for examples.
@@ -99,4 +116,70 @@ pub fn channel(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn channel_handler(options: TokenStream, item: TokenStream) -> TokenStream {
     channel::expand_handler(options.into(), item.into()).into()
+}
+
+/// Makes a form of a struct, whose fields are the form's: declared once, checked on both sides.
+///
+/// `ContactForm` is `contact` on the wire. What becomes of it says its
+/// [`form_handler`](macro@form_handler). A form can be a field of another, also in a `Vec`.
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = "..."` | the name on the wire |
+/// | `title = "..."`, `submit_label = "..."` | what stands above it, and on its button |
+/// | `check = path` | a rule for all of it, on both sides: `fn(&ContactForm, &mut Report)`; runs where every field could be read |
+/// | `live_validation` | asks the handler's `check` while one types |
+///
+/// What a field is says its type: `String`, integers, floats, `bool`, `Option`, choices
+/// ([`choices`](macro@choices)), `Vec` of choices, dates and times (feature `chrono`), other forms
+/// and `Vec` of them. `#[field(..)]` says more:
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `label`, `help`, `placeholder`, `autocomplete` | texts; the label is made of the name by default |
+/// | `widget = "textarea"` | what it is asked for with |
+/// | `required`, `required = false`, `required(message = "..")` | whether it has to be given: all but `Option`, `Vec` and `bool`, by default. A `bool` that is required has to be ticked |
+/// | `default = expression` | what it begins with; what is sent counts, also where that is nothing |
+/// | `length(min = .., max = ..)` | characters of a text, entries of a list |
+/// | `range(min = .., max = ..)` | a number |
+/// | `email`, `url`, `ascii`, `alphanumeric` | what a text is |
+/// | `contains("..")`, `prefix("..")`, `suffix("..")` | what is in it |
+/// | `matches(other)` | the same as another field |
+/// | `custom(path)` | `fn(&T) -> Result<(), impl Display>`, on both sides |
+///
+/// Every rule but `custom` takes `message = ".."`. A rule has nothing to say of a field that was
+/// left empty.
+///
+/// See the documentation of `mizan::form` for examples.
+#[proc_macro_attribute]
+pub fn form(options: TokenStream, item: TokenStream) -> TokenStream {
+    form::expand(options.into(), item.into()).into()
+}
+
+/// Says what becomes of a form: `impl FormHandler for ContactForm`.
+///
+/// | in it | meaning |
+/// | --- | --- |
+/// | `type Output` | what whoever has submitted it gets; `()` unless it is given |
+/// | `async fn check(&self, report: &mut Report) -> mizan::Result<()>` | rules that only the server has |
+/// | `async fn submit(self) -> mizan::Result<Self::Output>` | takes the form, once nothing is wrong with it |
+///
+/// Its options are those of a mutation: `affects`, `merge`, `auth` and `rate`, as of
+/// [`client`](macro@client), with the form's fields in place of arguments.
+///
+/// The functions exist on the server only.
+#[proc_macro_attribute]
+pub fn form_handler(options: TokenStream, item: TokenStream) -> TokenStream {
+    form::expand_handler(options.into(), item.into()).into()
+}
+
+/// Makes choices of an enum, for a field of a form: one of them, or a `Vec`.
+///
+/// A variant is sent as its name in snake case and read as its words: `TooLate` is `too_late`, and
+/// `Too late`. `#[choice(label = "..", value = "..")]` says otherwise.
+///
+/// See the documentation of `mizan::form` for examples.
+#[proc_macro_attribute]
+pub fn choices(options: TokenStream, item: TokenStream) -> TokenStream {
+    form::expand_choices(options.into(), item.into()).into()
 }

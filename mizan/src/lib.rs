@@ -34,8 +34,42 @@
 //!
 //! | attribute | what it makes |
 //! | --- | --- |
-//! | [`#[mizan::client]`](client) | a server function; with `context`, a member of a context; with `affects` or `merge`, a mutation |
+//! | [`#[mizan::client]`](client) | a server function; with `context`, a member of a context; with `affects` or `merge`, a mutation; with `route`, a view with a path of its own |
 //! | [`#[mizan::context]`](macro@context) | a context with parameters, and its provider |
+//! | [`#[mizan::form]`](macro@form) | a form, checked on both sides; with [`#[mizan::form_handler]`](form_handler), what becomes of it |
+//!
+//! A function with a path of its own answers the browser itself, with anything that axum can:
+//!
+//! ```
+//! use leptos::prelude::*;
+//!
+//! mizan::server! {
+//!     use axum::response::{IntoResponse, Redirect};
+//! }
+//!
+//! #[mizan::client(route = "/hello/{name}")]
+//! pub async fn hello(name: String, times: Option<u8>) -> impl IntoResponse {
+//!     format!("Hello, {name}! ").repeat(times.unwrap_or(1).into())
+//! }
+//!
+//! #[mizan::client(route = "/theme", methods = [POST])]
+//! pub async fn choose_theme(theme: String) -> mizan::Result<impl IntoResponse> {
+//!     mizan::cookies().set(("theme", theme));
+//!     Ok(Redirect::to("/"))
+//! }
+//!
+//! #[component]
+//! fn Links() -> impl IntoView {
+//!     view! {
+//!         <a href=Hello { name: "Ada & Grace".into(), times: None }.url() rel="external">"Hello"</a>
+//!         <form method="post" action=ChooseTheme::action()><button name="theme" value="dark"/></form>
+//!     }
+//! }
+//!
+//! let twice = Hello { name: "Ada & Grace".into(), times: Some(2) };
+//! assert_eq!(twice.url(), "/hello/Ada%20%26%20Grace?times=2");
+//! # let _ = Links;
+//! ```
 //!
 //! # Features
 //!
@@ -44,9 +78,10 @@
 //! | `ssr` | the server: bodies run, `Mizan` builds the router |
 //! | `hydrate` | the browser's half, taking over what the server rendered |
 //! | `csr` | the browser's half, rendering by itself |
-//! | `uuid`, `chrono` | ids and dates as parameters of contexts |
+//! | `uuid`, `chrono` | ids and dates as parameters of contexts and fields of forms |
 //! | `sqlite`, `postgres`, `redis` | sessions in one of these; each implies `ssr` |
 //! | `redis`, `nats` | channels between several nodes, over one of these; each implies `ssr` |
+//! | `prometheus` | what is counted, for Prometheus; implies `ssr` |
 //! | `tokens` | bearer tokens for callers that are no browser; implies `ssr` |
 //!
 //! An application forwards its own features of these names. `ssr` is the one switch between the
@@ -64,14 +99,14 @@ pub use {
     auth::{current_user, session},
     limit::Rate,
     mutation::consequences::{invalidate, invalidate_all},
-    request::{Cookies, cookies, redirect, state},
+    request::{Cookies, Headers, cookies, headers, redirect, state},
     server::{Mizan, serve},
 };
 pub use {
     call::Call,
     context::{Global, GlobalContext, Query, prefetch, use_context_global},
     error::{Code, Error, Result},
-    mizan_macros::{channel, channel_handler, client, context},
+    mizan_macros::{channel, channel_handler, choices, client, context, form, form_handler},
     mount::mount,
     mutation::Mutation,
 };
@@ -81,14 +116,20 @@ pub mod call;
 pub mod channel;
 pub mod context;
 mod error;
+pub mod form;
 mod json;
 mod macros;
 mod mount;
 mod mutation;
 pub mod prelude;
+mod route;
 
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod application;
 #[cfg(not(feature = "ssr"))]
 mod browser;
+#[cfg(feature = "ssr")]
+pub mod cache;
 #[cfg(feature = "ssr")]
 mod limit;
 #[cfg(feature = "ssr")]

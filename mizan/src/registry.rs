@@ -2,14 +2,22 @@
 //! with the whole of it.
 
 use crate::{
-    call::server::Registration as Function,
+    call::server::{About, Registration as Function},
     channel::server::ChannelRegistration as Channel,
     context::server::{ContextRegistration as Context, MemberRegistration as Member},
+    form::server::FormRegistration as Form,
+    route::{
+        conflicts::{Place, conflicts},
+        server::RouteRegistration as Route,
+    },
 };
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
 /// A place in the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
     /// The path of the file, as the compiler was given it.
     pub file: &'static str,
@@ -25,7 +33,10 @@ impl fmt::Display for Location {
 
 /// Everything that the attributes registered in this program.
 pub(crate) struct Registry {
+    /// Those that can be called: a form's are among them.
     pub(crate) functions: Vec<&'static Function>,
+    pub(crate) forms: Vec<&'static Form>,
+    pub(crate) routes: Vec<&'static Route>,
     pub(crate) contexts: Vec<&'static Context>,
     pub(crate) members: Vec<&'static Member>,
     pub(crate) channels: Vec<&'static Channel>,
@@ -35,20 +46,40 @@ impl Registry {
     pub(crate) fn collect() -> Self {
         let mut registry = Self {
             functions: inventory::iter::<Function>().collect(),
+            forms: inventory::iter::<Form>().collect(),
+            routes: inventory::iter::<Route>().collect(),
             contexts: inventory::iter::<Context>().collect(),
             members: inventory::iter::<Member>().collect(),
             channels: inventory::iter::<Channel>().collect(),
         };
-        registry.functions.sort_by_key(|function| function.name);
+        let forms = registry.forms.iter();
+        let of_forms = forms.flat_map(|form| &form.endpoints);
+        registry.functions.extend(of_forms);
         registry
+            .functions
+            .sort_by_key(|function| function.about.name);
+        registry.routes.sort_by_key(|route| route.about.location);
+        registry
+    }
+
+    /// All functions, whatever they are reached through.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static About> {
+        let functions = self.functions.iter().map(|function| &function.about);
+        functions.chain(self.routes.iter().map(|route| &route.about))
+    }
+
+    fn places(&self) -> Vec<Place> {
+        self.routes.iter().map(|route| Place::of(route)).collect()
     }
 
     /// What is wrong with it, as far as the compiler could not see.
     pub(crate) fn mistakes(&self) -> Vec<String> {
+        let of_forms: HashSet<_> = self.forms.iter().map(|form| form.location).collect();
+        // Two forms of one name are one mistake, not one for each of their functions
         let functions = self
-            .functions
-            .iter()
-            .map(|function| (function.name, function.location));
+            .all()
+            .filter(|function| !of_forms.contains(&function.location));
+        let functions = functions.map(|function| (function.name, function.location));
         let contexts = self
             .contexts
             .iter()
@@ -58,7 +89,10 @@ impl Registry {
         let channels = self.channels.iter();
         let channels = channels.map(|channel| (channel.name, channel.location));
         mistakes.extend(same_name("channels", channels));
-        for function in &self.functions {
+        let forms = self.forms.iter().map(|form| (form.name, form.location));
+        mistakes.extend(same_name("forms", forms));
+        mistakes.extend(conflicts(&self.places()));
+        for function in self.all() {
             let effects = function.effects.iter();
             let wrong = effects.filter_map(|effect| effect.mistake(function.name, function.types));
             mistakes.extend(wrong.map(|mistake| format!("{mistake} ({})", function.location)));

@@ -16,6 +16,20 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
+// There is no axum here: what a route returns is the server's affair
+#[mizan::client(route = "/profile/{id}", methods = [GET, POST])]
+pub async fn profile(id: i64, tab: Option<String>) -> impl IntoResponse {
+    Html(format!("{id} {tab:?}"))
+}
+
+#[wasm_bindgen_test]
+fn a_route_is_its_url() {
+    let tab = Some("a b".to_owned());
+    assert_eq!(Profile { id: -5, tab }.url(), "/profile/-5?tab=a%20b");
+    assert_eq!(Profile { id: 5, tab: None }.url(), "/profile/5");
+    assert_eq!(Profile::action(5), "/profile/5");
+}
+
 #[wasm_bindgen(inline_js = r#"
 export function answer_with(answers) {
   // Each answer: [path, status, body, headers, delay]; a path is matched by its end
@@ -41,12 +55,34 @@ export function page_has(slot, text) {
   globalThis.__RESOLVED_RESOURCES[slot] = text;
 }
 export function page_has_nothing() { delete globalThis.__RESOLVED_RESOURCES; }
+export function sockets_are_ours() {
+  globalThis.__sockets = [];
+  globalThis.WebSocket = class extends EventTarget {
+    constructor(url) {
+      super();
+      Object.assign(this, { url, sent: [], listeners: 0, closed: false });
+      globalThis.__sockets.push(this);
+    }
+    addEventListener(...listener) { this.listeners++; super.addEventListener(...listener); }
+    removeEventListener(...listener) { this.listeners--; super.removeEventListener(...listener); }
+    send(text) { this.sent.push(text); }
+    close() { this.closed = true; }
+  };
+}
+export function sockets() { return JSON.stringify(globalThis.__sockets); }
+export function happens(socket, event, data) {
+  const happening = event === "message" ? new MessageEvent(event, { data }) : new Event(event);
+  globalThis.__sockets[socket].dispatchEvent(happening);
+}
 "#)]
 extern "C" {
     fn answer_with(answers: JsValue);
     fn asked() -> String;
     fn page_has(slot: u32, text: &str);
     fn page_has_nothing();
+    fn sockets_are_ours();
+    fn sockets() -> String;
+    fn happens(socket: usize, event: &str, data: &JsValue);
 }
 
 #[mizan::client]
@@ -334,4 +370,93 @@ async fn a_value_that_is_written_before_the_first_answer_does_no_harm() {
     });
     sleep(80).await;
     assert_eq!(element.inner_text().trim().replace('\n', ""), "fetched1");
+}
+
+#[mizan::channel]
+struct ChatChannel {
+    room: String,
+}
+
+#[mizan::channel_handler]
+impl Channel for ChatChannel {
+    type ClientMessage = String;
+    type ServerMessage = String;
+
+    async fn authorize(&self, _: &ChannelContext) -> mizan::Result<bool> {
+        Ok(true)
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_channel_goes_over_a_socket_and_over_another_one_when_that_is_gone() {
+    page_has_nothing();
+    server("[]");
+    sockets_are_ours();
+    let all = || serde_json::from_str::<Vec<serde_json::Value>>(&sockets()).unwrap();
+    let says = |socket, text: &str| happens(socket, "message", &JsValue::from_str(text));
+    let (element, mounted) = mount(|| {
+        let chat = use_chat_channel("lobby".to_owned());
+        view! {
+            <p>{move || format!("{:?}", chat.status())} " " {move || chat.messages().join(", ")}</p>
+            <button on:click=move |_| chat.send(&"hi".to_owned())>"Say hi"</button>
+        }
+    });
+    let text = || element.query_selector("p").unwrap().unwrap().text_content();
+    sleep(20).await;
+    let url = all()[0]["url"].as_str().unwrap().to_owned();
+    assert!(
+        url.starts_with("ws://") && url.ends_with("/api/mizan/ws"),
+        "{url}"
+    );
+    assert_eq!(
+        all()[0]["sent"],
+        serde_json::json!([]),
+        "it is not open yet"
+    );
+    happens(0, "open", &JsValue::NULL);
+    assert!(
+        all()[0]["sent"][0]
+            .as_str()
+            .unwrap()
+            .contains(r#""room":"lobby""#)
+    );
+    says(
+        0,
+        r#"{"op":"joined","id":1,"epoch":"e","offset":0,"recovered":false}"#,
+    );
+    says(0, r#"{"op":"message","id":1,"offset":1,"message":"one"}"#);
+    // What is none of the server's does no harm
+    says(0, "{");
+    happens(0, "message", &js_sys::Uint8Array::new_with_length(4));
+    sleep(20).await;
+    assert_eq!(text().unwrap(), "Joined one");
+    let button = element.query_selector("button").unwrap().unwrap();
+    button.unchecked_into::<web_sys::HtmlElement>().click();
+    assert_eq!(all()[0]["sent"].as_array().unwrap().len(), 2);
+
+    // As a browser tells that a connection is lost
+    happens(0, "error", &JsValue::NULL);
+    happens(0, "close", &JsValue::NULL);
+    sleep(5).await;
+    assert_eq!(text().unwrap(), "Reconnecting one");
+    assert_eq!(all()[0]["listeners"], 0, "nobody hears it any more");
+    sleep(600).await;
+    assert_eq!(all().len(), 2, "and there is one other");
+    happens(1, "open", &JsValue::NULL);
+    says(
+        1,
+        r#"{"op":"joined","id":1,"epoch":"e","offset":1,"recovered":true}"#,
+    );
+    let sent = all()[1]["sent"].to_string();
+    assert!(sent.contains("since") && sent.contains("again"), "{sent}");
+    says(1, r#"{"op":"message","id":1,"offset":2,"message":"two"}"#);
+    sleep(20).await;
+    assert_eq!(text().unwrap(), "Joined one, two");
+
+    drop(mounted);
+    assert_eq!(all()[1]["closed"], false, "the next page may need it");
+    sleep(5_200).await;
+    assert_eq!(all()[1]["closed"], true);
+    assert_eq!(all()[1]["listeners"], 0);
+    assert_eq!(all().len(), 2);
 }

@@ -59,6 +59,28 @@ async fn act_as_form() -> mizan::Result<()> {
     Ok(())
 }
 
+#[mizan::form]
+struct ActForm {}
+
+#[mizan::form_handler]
+impl FormHandler for ActForm {
+    async fn submit(self) -> mizan::Result<()> {
+        effect();
+        Ok(())
+    }
+}
+
+#[mizan::client(route = "/act", methods = [POST, PUT, PATCH, DELETE])]
+async fn act_as_route() -> &'static str {
+    effect();
+    "done"
+}
+
+#[mizan::client(route = "/see")]
+async fn see() -> &'static str {
+    "seen"
+}
+
 #[mizan::context]
 struct ReadContext {}
 
@@ -123,14 +145,21 @@ async fn calls_forms_and_reads() {
     let app = server(&effects).api().unwrap();
     for (from, origin, may) in ORIGINS {
         for (content_type, body, plain, form) in TYPES {
-            for (function, status) in [("act", plain), ("act_as_form", form)] {
+            for (function, status, acts) in [
+                ("act", plain, true),
+                ("act_as_form", form, true),
+                ("act.submit", form, true),
+                ("act.validate", form, false),
+                ("act.schema", form, false),
+            ] {
                 let what = format!("{from}, {content_type:?}, {function}");
                 let path = format!("/api/mizan/call/{function}");
                 let request = request(Method::POST, &path, origin, *content_type);
                 let answer = send(&app, request.body(Body::from(*body)).unwrap()).await;
                 let expected = if *may { *status } else { 403 };
                 assert_eq!(answer.status, expected, "{what}: {}", answer.text);
-                assert_eq!(effects.take(), usize::from(expected == 200), "{what}");
+                let acted = usize::from(acts && expected == 200);
+                assert_eq!(effects.take(), acted, "{what}");
             }
             // A form that the browser submits by itself: no page of ours for another site's
             let form_request = request(
@@ -159,6 +188,38 @@ async fn calls_forms_and_reads() {
             let answer = send(&app, request.body(Body::empty()).unwrap()).await;
             assert_eq!(answer.status, 200, "{from}");
             assert_eq!(answer.header("access-control-allow-origin"), "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn routes() {
+    let effects = Effects::default();
+    let app = server(&effects).router(app, shell);
+    for (from, origin, may) in ORIGINS {
+        for (content_type, body, _, form) in TYPES {
+            for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                let what = format!("{from}, {content_type:?}, {method}");
+                let expected = match (*may, content_type) {
+                    (false, _) => 403,
+                    // It has nothing to read in a body
+                    (true, _) if method == Method::DELETE => 200,
+                    // Nor has it anything to say of one, and this is not empty
+                    (true, None) => 422,
+                    (true, Some(_)) => *form,
+                };
+                let request = request(method, "/act", origin, *content_type);
+                let answer = send(&app, request.body(Body::from(*body)).unwrap()).await;
+                assert_eq!(answer.status, expected, "{what}: {}", answer.text);
+                assert_eq!(effects.take(), usize::from(expected == 200), "{what}");
+            }
+            // Following a link is nobody's harm
+            for method in [Method::GET, Method::HEAD] {
+                let request = request(method, "/see", origin, *content_type);
+                let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+                assert_eq!(answer.status, 200, "{from}");
+                assert_eq!(answer.header("access-control-allow-origin"), "");
+            }
         }
     }
 }

@@ -135,6 +135,62 @@ mod seven {
     }
 }
 
+mod eight {
+    #[mizan::client(route = "/same/{id}")]
+    async fn one_view(id: i64) -> String {
+        id.to_string()
+    }
+
+    #[mizan::client(route = "/same/{id}", methods = [POST, GET])]
+    async fn other_view(id: i64) -> String {
+        id.to_string()
+    }
+
+    // These are two
+    #[mizan::client(route = "/same/{id}/{tab}")]
+    async fn third_view(id: i64, tab: String) -> String {
+        format!("{id}{tab}")
+    }
+
+    #[mizan::client(route = "/same/{user}", methods = [DELETE])]
+    async fn fourth_view(user: i64) -> String {
+        user.to_string()
+    }
+
+    #[mizan::client(route = "/list")]
+    async fn list() {}
+
+    #[mizan::client(route = "/rename/{user_id}", methods = [POST], affects = super::five::ProfileContext)]
+    async fn rename_by_form(user_id: u8) -> String {
+        user_id.to_string()
+    }
+}
+
+mod nine {
+    #[mizan::form(name = "letter")]
+    struct OneForm {
+        user_id: String,
+    }
+
+    #[mizan::form_handler(affects = super::five::ProfileContext)]
+    impl FormHandler for OneForm {
+        async fn submit(self) -> mizan::Result<()> {
+            drop(self.user_id);
+            Ok(())
+        }
+    }
+
+    #[mizan::form]
+    struct LetterForm;
+
+    #[mizan::form_handler]
+    impl FormHandler for LetterForm {
+        async fn submit(self) -> mizan::Result<()> {
+            Ok(())
+        }
+    }
+}
+
 #[test]
 fn all_are_listed_with_their_places() {
     let mizan = mizan::Mizan::new(support::options()).users(seven::Accounts);
@@ -143,13 +199,23 @@ fn all_are_listed_with_their_places() {
         error.mistakes(),
         [
             "2 functions are named `echo`: mizan/tests/graph.rs:6, mizan/tests/graph.rs:13",
-            "2 functions are named `list`: mizan/tests/graph.rs:20, mizan/tests/graph.rs:27",
+            "3 functions are named `list`: mizan/tests/graph.rs:20, mizan/tests/graph.rs:27, mizan/tests/graph.rs:160",
             "2 contexts are named `profile`: mizan/tests/graph.rs:34, mizan/tests/graph.rs:61",
+            "2 forms are named `letter`: mizan/tests/graph.rs:175, mizan/tests/graph.rs:186",
+            "`one_view` (mizan/tests/graph.rs:139) and `other_view` (mizan/tests/graph.rs:144) are for GET /same/{id}",
+            "/same/{user} of `fourth_view` (mizan/tests/graph.rs:155) and /same/{id} of `one_view` \
+             (mizan/tests/graph.rs:139) are the same paths: give the arguments in them the same names",
+            "`letter.submit` changes `profile`, and its argument `user_id` has another type than the parameter `user_id`: \
+             give it that type, map another with `(user_id = ..)`, or write `(..)` for all instances \
+             (mizan/tests/graph.rs:175)",
             "`rename` changes `profile`, and its argument `user_id` has another type than the parameter `user_id`: \
              give it that type, map another with `(user_id = ..)`, or write `(..)` for all instances \
              (mizan/tests/graph.rs:44)",
             "`rename_somebody` merges into `profile`, and has no argument for its parameter `user_id`: \
              the result belongs to one instance (mizan/tests/graph.rs:49)",
+            "`rename_by_form` changes `profile`, and its argument `user_id` has another type than the parameter `user_id`: \
+             give it that type, map another with `(user_id = ..)`, or write `(..)` for all instances \
+             (mizan/tests/graph.rs:163)",
             "\"proxy\" is neither an address nor a network such as \"10.0.0.0/8\"",
             "the check of `checked` is for users of type `graph::seven::Other`, those of the server \
              are `graph::seven::Account` (mizan/tests/graph.rs:132)",

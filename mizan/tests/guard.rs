@@ -21,7 +21,7 @@ use leptos_router::{
     hooks::use_params_map,
     path,
 };
-use mizan::{Mizan, auth::GuardContext};
+use mizan::{Mizan, auth::GuardContext, cache::Cache};
 use serde_json::json;
 use served::Served;
 use std::sync::{
@@ -68,16 +68,47 @@ struct GuardedContext {
 
 /// A function of each kind behind a guard.
 macro_rules! guarded {
-    ($($call:ident $Call:ident $member:ident $Member:ident $use_member:ident ($($guard:tt)*);)*) => {
+    ($($call:ident $Call:ident $Form:ident $member:ident $Member:ident $use_member:ident $route:ident $Route:ident $path:literal ($($guard:tt)*);)*) => {
         $(
             #[mizan::client(input = PostUrl, $($guard)*)]
             async fn $call(text: String) -> mizan::Result<String> {
                 Ok(run(text))
             }
 
+            #[mizan::form]
+            struct $Form {
+                text: String,
+            }
+
+            #[mizan::form_handler($($guard)*)]
+            impl FormHandler for $Form {
+                type Output = String;
+
+                async fn submit(self) -> mizan::Result<String> {
+                    Ok(run(self.text))
+                }
+            }
+
             #[mizan::client(context = GuardedContext, $($guard)*)]
             async fn $member(text: String) -> mizan::Result<String> {
                 Ok(run(text))
+            }
+
+            #[mizan::client(route = $path, methods = [GET, POST], $($guard)*)]
+            async fn $route(text: String) -> String {
+                run(text)
+            }
+
+            impl HasText for $Route {
+                fn text(&self) -> &str {
+                    &self.text
+                }
+            }
+
+            impl HasText for $Form {
+                fn text(&self) -> &str {
+                    &self.text
+                }
             }
 
             impl HasText for $Call {
@@ -97,6 +128,7 @@ macro_rules! guarded {
         async fn direct(name: String, text: String) -> String {
             let result = match name.as_str() {
                 $(stringify!($call) => $call(text).await,)*
+                $(stringify!($route) => $route(text).await.map(|_| String::new()),)*
                 other => panic!("{other}"),
             };
             outcome(result)
@@ -115,11 +147,11 @@ macro_rules! guarded {
 }
 
 guarded! {
-    open_call OpenCall open_member OpenMember use_open_member (rate = "1000000/s");
-    user_call UserCall user_member UserMember use_user_member (auth);
-    staff_call StaffCall staff_member StaffMember use_staff_member (auth = "staff");
-    superuser_call SuperuserCall superuser_member SuperuserMember use_superuser_member (auth = "superuser");
-    checked_call CheckedCall checked_member CheckedMember use_checked_member (auth = check);
+    open_call OpenCall OpenForm open_member OpenMember use_open_member open_route OpenRoute "/route/open" (rate = "1000000/s");
+    user_call UserCall UserForm user_member UserMember use_user_member user_route UserRoute "/route/user" (auth);
+    staff_call StaffCall StaffForm staff_member StaffMember use_staff_member staff_route StaffRoute "/route/staff" (auth = "staff");
+    superuser_call SuperuserCall SuperuserForm superuser_member SuperuserMember use_superuser_member superuser_route SuperuserRoute "/route/superuser" (auth = "superuser");
+    checked_call CheckedCall CheckedForm checked_member CheckedMember use_checked_member checked_route CheckedRoute "/route/checked" (auth = check);
 }
 
 const GUARDS: [&str; 5] = ["open", "user", "staff", "superuser", "checked"];
@@ -183,7 +215,9 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let runs = Runs::default();
-        let mizan = Mizan::new(options()).users(Accounts::new());
+        // Every way is to run the function
+        let mizan = Mizan::new(options()).cache(Cache::none());
+        let mizan = mizan.users(Accounts::new());
         let app = mizan.provide(runs.clone()).router(App, shell);
         let mut cookies = Vec::new();
         for caller in CALLERS {
@@ -227,57 +261,96 @@ async fn every_guard_for_every_caller_everywhere() {
                 _ => 403,
             };
 
-            // A call
-            let name = format!("{guard}_call");
             let headers = [("cookie", cookie.as_str())];
+            // A function, and a form
+            for name in [format!("{guard}_call"), format!("{guard}.submit")] {
+                let what = format!("{name} for {caller}");
+                // A call
+                let answer = call_with(&server.app, &name, r#"{"text":"x"}"#, &headers).await;
+                assert_eq!(answer.status, status, "call: {what}");
+                if expected != "OK" {
+                    assert_eq!(answer.code(), expected, "call: {what}");
+                }
+                assert_ran(&server, expected, &what);
+
+                // A call on the socket
+                let answer = socket.call(1, &name, json!({ "text": "x" })).await;
+                match expected {
+                    "OK" => assert_eq!(answer["result"], "x", "socket: {what}"),
+                    code => assert_eq!(answer["error"]["code"], code, "socket: {what}"),
+                }
+                assert_ran(&server, expected, &what);
+
+                // A call with arguments that are none: not for everybody to find out
+                let answer = call_with(&server.app, &name, r#"{"other":1}"#, &headers).await;
+                let refused = match (guard, expected) {
+                    // A check that sees the arguments needs some
+                    ("checked", "FORBIDDEN") => 422,
+                    (_, "OK") => 422,
+                    _ => status,
+                };
+                assert_eq!(answer.status, refused, "arguments: {what}");
+
+                // A form without JavaScript
+                let request = Request::post(format!("/api/mizan/call/{name}"))
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .header(header::ACCEPT, "text/html")
+                    .header(header::REFERER, "http://site/page")
+                    .header(header::COOKIE, cookie);
+                let answer = send(&server.app, request.body("text=x".into()).unwrap()).await;
+                assert_eq!(answer.status, StatusCode::SEE_OTHER, "form: {what}");
+                let location = answer.header(header::LOCATION);
+                assert_eq!(
+                    location == "/page",
+                    expected == "OK",
+                    "form: {what}: {location}"
+                );
+                assert_ran(&server, expected, &what);
+            }
+
+            // What else there is of a form
+            let name = format!("{guard}.validate");
             let answer = call_with(&server.app, &name, r#"{"text":"x"}"#, &headers).await;
-            assert_eq!(answer.status, status, "call: {what}");
-            if expected != "OK" {
-                assert_eq!(answer.code(), expected, "call: {what}");
-            }
-            assert_ran(&server, expected, &what);
-
-            // A call on the socket
-            let answer = socket.call(1, &name, json!({ "text": "x" })).await;
-            match expected {
-                "OK" => assert_eq!(answer["result"], "x", "socket: {what}"),
-                code => assert_eq!(answer["error"]["code"], code, "socket: {what}"),
-            }
-            assert_ran(&server, expected, &what);
-
-            // A call with arguments that are none: not for everybody to find out
-            let answer = call_with(&server.app, &name, r#"{"other":1}"#, &headers).await;
-            let refused = match (guard, expected) {
-                // A check that sees the arguments needs some
-                ("checked", "FORBIDDEN") => 422,
-                (_, "OK") => 422,
-                _ => status,
+            assert_eq!(answer.status, status, "validate: {what}");
+            let name = format!("{guard}.schema");
+            let answer = call_with(&server.app, &name, "{}", &headers).await;
+            let asked = if guard == "checked" && expected == "FORBIDDEN" {
+                // There is nothing for the check to see
+                200
+            } else {
+                status
             };
-            assert_eq!(answer.status, refused, "arguments: {what}");
+            assert_eq!(answer.status, asked, "schema: {what}");
+            assert_ran(&server, "", &what);
 
-            // A form without JavaScript
-            let request = Request::post(format!("/api/mizan/call/{name}"))
-                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .header(header::ACCEPT, "text/html")
-                .header(header::REFERER, "http://site/page")
-                .header(header::COOKIE, cookie);
-            let answer = send(&server.app, request.body("text=x".into()).unwrap()).await;
-            assert_eq!(answer.status, StatusCode::SEE_OTHER, "form: {what}");
-            let location = answer.header(header::LOCATION);
-            assert_eq!(
-                location == "/page",
-                expected == "OK",
-                "form: {what}: {location}"
-            );
-            assert_ran(&server, expected, &what);
+            // A route
+            for (method, path, body) in [
+                ("GET", format!("/route/{guard}?text=x"), ""),
+                ("POST", format!("/route/{guard}"), "text=x"),
+            ] {
+                let request = Request::builder()
+                    .method(method)
+                    .uri(path)
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .header(header::COOKIE, cookie);
+                let answer = send(&server.app, request.body(body.into()).unwrap()).await;
+                assert_eq!(answer.status, status, "{method} route: {what}");
+                match expected {
+                    "OK" => assert_eq!(answer.text, "x", "{method} route: {what}"),
+                    code => assert_eq!(answer.code(), code, "{method} route: {what}"),
+                }
+                assert_ran(&server, expected, &what);
+            }
 
             // Out of a component
-            let page = server.page(&format!("/direct/{name}"), cookie).await;
-            assert!(
-                page.contains(&format!("[direct:{expected}]")),
-                "direct: {what}: {page}"
-            );
-            assert_ran(&server, expected, &what);
+            for name in [format!("{guard}_call"), format!("{guard}_route")] {
+                let page = server.page(&format!("/direct/{name}"), cookie).await;
+                assert!(
+                    page.contains(&format!("[direct:{expected}]")),
+                    "direct: {what}: {page}"
+                );
+                assert_ran(&server, expected, &what);
+            }
         }
 
         // Members of a bundle

@@ -14,7 +14,7 @@ mod support;
 #[path = "support/users.rs"]
 mod users;
 
-use axum::Router;
+use axum::{Router, body::Body, http::Request};
 use mizan::{Mizan, channel::Channels};
 #[cfg(any(feature = "redis", feature = "nats"))]
 use proxy::Proxy;
@@ -27,7 +27,7 @@ use std::{
     },
     time::Duration,
 };
-use support::{call, get, options};
+use support::{call, get, options, send};
 use tokio::time::timeout;
 use users::{Account, Accounts, call_with, session_of};
 
@@ -93,6 +93,17 @@ async fn cart() -> mizan::Result<Option<String>> {
 #[mizan::client(affects = own(CartContext))]
 async fn buy() -> mizan::Result<()> {
     Ok(())
+}
+
+/// One that may not be read often.
+#[mizan::context(live)]
+struct ArchiveContext {
+    id: i64,
+}
+
+#[mizan::client(context = ArchiveContext, rate = "2/day")]
+async fn archive(id: i64) -> mizan::Result<i64> {
+    Ok(id)
 }
 
 /// One that is not live.
@@ -498,4 +509,22 @@ async fn nodes_learn(url: &str) {
     for server in [one, two] {
         server.served.stop().await;
     }
+}
+
+/// To look who may read an instance is the server's own doing, and no way around the rate either.
+#[tokio::test]
+async fn what_a_page_shows_takes_nothing_from_its_rate() {
+    let server = Server::start().await;
+    let cookie = session_of(&server.app, "user").await;
+    let mut socket = server.served.connect(&cookie).await;
+    let keys = ["archive;id=1", "archive;id=2", "archive;id=3"];
+    let shown = mount(&mut socket, &keys, &[]).await;
+    assert_eq!(shown["shown"].as_array().unwrap().len(), 2, "{shown}");
+    for expected in [Value::Null, Value::Null, json!("TOO_MANY_REQUESTS")] {
+        let request = Request::get("/api/mizan/ctx/archive?id=1").header("cookie", &cookie);
+        let read = send(&server.app, request.body(Body::empty()).unwrap()).await;
+        let read = read.json();
+        assert_eq!(read["errors"]["archive"]["code"], expected, "{read}");
+    }
+    server.served.stop().await;
 }

@@ -9,12 +9,15 @@ use leptos_router::{
     hooks::use_params_map,
     path,
 };
-use mizan::Mizan;
+use mizan::{Mizan, cache::Cache};
 use support::{get, options};
 
 /// Counts what is allocated.
 #[global_allocator]
 static ALLOCATED: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
+/// All tests of the process allocate: one at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// How many providers a page has.
 const PROVIDERS: u64 = 100;
@@ -37,6 +40,11 @@ async fn later(number: u64) -> mizan::Result<String> {
 
 #[mizan::client(affects = NumberContext)]
 async fn change(number: u64) -> mizan::Result<u64> {
+    Ok(number)
+}
+
+#[mizan::client(context = "local")]
+async fn count(number: u64) -> mizan::Result<u64> {
     Ok(number)
 }
 
@@ -77,10 +85,32 @@ async fn round(app: &Router, first: u64) {
     support::call(app, "change", body).await;
 }
 
+/// Many more answers than there is room for.
+#[tokio::test]
+async fn the_cache_stays_within_its_bound() {
+    const BOUND: usize = 2 * 1024 * 1024;
+    let _alone = ALONE.lock().await;
+    let cache = Cache::memory().max_bytes(BOUND as u64);
+    let app = Mizan::new(options()).cache(cache).api().unwrap();
+    let before = ALLOCATED.allocated();
+    for number in 0..50_000 {
+        get(&app, &format!("/api/mizan/ctx/count?number={number}")).await;
+        if number % 1_000 == 0 {
+            let taken = ALLOCATED.allocated().saturating_sub(before);
+            assert!(taken <= BOUND, "{taken} bytes after {number}");
+        }
+    }
+    // It is of use: the last ones are there
+    assert!(ALLOCATED.allocated() - before > BOUND / 4);
+}
+
 #[tokio::test]
 async fn memory_is_the_same_afterwards() {
-    let app = Mizan::new(options()).router(App, shell);
-    for page in 0..20 {
+    let _alone = ALONE.lock().await;
+    // Full after the first pages, and then the same
+    let cache = Cache::memory().max_bytes(1024 * 1024);
+    let app = Mizan::new(options()).cache(cache).router(App, shell);
+    for page in 0..60 {
         round(&app, page * PROVIDERS).await;
     }
     let before = ALLOCATED.allocated();
@@ -89,7 +119,7 @@ async fn memory_is_the_same_afterwards() {
     }
     let grown = ALLOCATED.allocated().saturating_sub(before);
     assert!(
-        grown < 64 * 1024,
+        grown < 256 * 1024,
         "100,000 instances left {grown} bytes behind"
     );
 }

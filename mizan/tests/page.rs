@@ -29,7 +29,7 @@ struct Runs(Arc<AtomicUsize>);
 /// Everything that has ever ended a script, a string or a parser early.
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<![CDATA[ \u{2028}\u{2029} \0 \\ \" ' ` ${1} \u{feff} \u{1f600} \u{7f} \r\n\t &lt; \u{202e}";
 
-#[mizan::client(context = "global")]
+#[mizan::client(context = "global", cache = false)]
 async fn counted() -> mizan::Result<usize> {
     let Runs(runs) = mizan::state();
     Ok(runs.fetch_add(1, Ordering::SeqCst))
@@ -87,6 +87,29 @@ async fn trap() -> mizan::Result<Armed> {
     Ok(Armed)
 }
 
+/// A value that can be written, and not read.
+#[derive(Clone, serde::Serialize)]
+struct Sealed(u8);
+
+impl<'de> serde::Deserialize<'de> for Sealed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        assert_ne!(number, 13, "a secret panic text");
+        Ok(Self(number))
+    }
+}
+
+#[mizan::context]
+struct LetterContext {
+    id: i64,
+}
+
+#[mizan::client(context = LetterContext)]
+async fn letter(id: i64) -> mizan::Result<Sealed> {
+    let _ = id;
+    Ok(Sealed(13))
+}
+
 /// One of Leptos's own.
 #[server(endpoint = "of_leptos")]
 async fn of_leptos() -> Result<u8, ServerFnError> {
@@ -112,6 +135,7 @@ fn App() -> impl IntoView {
                 <Route path=path!("/calls") view=Calls ssr=SsrMode::InOrder/>
                 <Route path=path!("/bare") view=|| "bare"/>
                 <Route path=path!("/panic") view=Panics/>
+                <Route path=path!("/letter") view=Letter/>
                 <Route path=path!("/endless") view=Endless ssr=SsrMode::Async/>
                 <Route path=path!("/stream") view=EndlessStream/>
             </Routes>
@@ -174,6 +198,23 @@ fn Panics() -> impl IntoView {
         use_context::<http::request::Parts>().is_none_or(|parts| parts.uri.path() != "/panic"),
         "a secret"
     );
+}
+
+#[component]
+fn Letter() -> impl IntoView {
+    view! { <LetterContextProvider id=1><Read/></LetterContextProvider> }
+}
+
+#[component]
+fn Read() -> impl IntoView {
+    let letter = use_letter();
+    view! {
+        <Suspense>
+            <ErrorBoundary fallback=|errors| view! { <p id="letter">{move || said(&errors.get())}</p> }>
+                <p id="letter">{move || letter.get().map(|letter| letter.map(|letter| letter.0))}</p>
+            </ErrorBoundary>
+        </Suspense>
+    }
 }
 
 #[component]
@@ -412,6 +453,49 @@ async fn a_context_that_did_not_change_is_not_sent_again() {
     );
     let changed = again(tag, app).await;
     assert_eq!(changed.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_panics_over_what_was_kept_is_an_error_of_its_member() {
+    let (app, _) = site();
+    let made = get(&app, "/letter").await;
+    assert!(made.text.contains(r#"<p id="letter">13"#), "{}", made.text);
+    let kept = get(&app, "/letter").await;
+    let error = r#"<p id="letter">something went wrong on the server"#;
+    assert!(kept.text.contains(error), "{}", kept.text);
+}
+
+#[tokio::test]
+async fn which_tags_a_browser_may_have() {
+    let (app, _) = site();
+    let ask = async |tags: &[&str]| {
+        let mut request = Request::get("/api/mizan/ctx/letter?id=1");
+        for tags in tags {
+            request = request.header(header::IF_NONE_MATCH, tags.as_bytes());
+        }
+        send(&app, request.body(Body::empty()).unwrap()).await
+    };
+    let tag = ask(&[]).await.header(header::ETAG).to_owned();
+    let (weak, many) = (format!("W/{tag}"), format!("\"a,b\" ,\t{tag},\"\u{e9}\""));
+    let bare = tag.trim_matches('"');
+    let cases: &[(&[&str], bool)] = &[
+        (&[&tag], true),
+        (&[&weak], true),
+        (&[&many], true),
+        (&[r#""other""#, &tag], true),
+        (&["*"], true),
+        (&[r#""other""#], false),
+        (&[r#""*""#], false),
+        (&[bare], false),
+        (&[&format!("W/{weak}")], false),
+        (&[&format!("w/{tag}")], false),
+    ];
+    for (tags, is_known) in cases {
+        let answer = ask(tags).await;
+        let expected = if *is_known { 304 } else { 200 };
+        assert_eq!(answer.status, expected, "{tags:?}");
+        assert_eq!(answer.header(header::ETAG), tag, "{tags:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,9 @@
 #[cfg(any(feature = "redis", feature = "nats"))]
 #[path = "support/layers.rs"]
 mod layers;
+#[cfg(feature = "redis")]
+#[path = "support/own_redis.rs"]
+mod own_redis;
 #[path = "support/served.rs"]
 mod served;
 mod support;
@@ -18,7 +21,7 @@ use serde_json::{Value, json};
 use served::{Served, Socket};
 use std::time::Duration;
 use support::{call, options};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 #[mizan::channel]
 struct ChatChannel {
@@ -216,7 +219,7 @@ async fn a_redis_that_has_forgotten_says_so() {
     if layers::redis().is_none() {
         return;
     }
-    let mut redis = OwnRedis::new();
+    let mut redis = own_redis::OwnRedis::new();
     redis.start();
     let url = format!("redis://127.0.0.1:{}", redis.port);
     let server = server(Channels::connect(&url).await.unwrap()).await;
@@ -235,7 +238,7 @@ async fn a_redis_that_has_forgotten_says_so() {
     redis.start();
     for text in ["another 4", "another 5"] {
         let body = json!({ "room": "a", "text": text }).to_string();
-        let said = timeout(Duration::from_secs(30), async {
+        let said = tokio::time::timeout(Duration::from_secs(30), async {
             while call(&server.app, "say", body.clone()).await.status != 200 {}
         });
         said.await.unwrap();
@@ -249,61 +252,4 @@ async fn a_redis_that_has_forgotten_says_so() {
         "two messages were not seen: {again}"
     );
     server.served.stop().await;
-}
-
-/// A Redis of the test's own, with a folder for what it saves.
-#[cfg(feature = "redis")]
-struct OwnRedis {
-    port: u16,
-    folder: std::path::PathBuf,
-    process: Option<std::process::Child>,
-}
-
-#[cfg(feature = "redis")]
-impl OwnRedis {
-    fn new() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let folder = std::env::temp_dir().join(format!("mizan-redis-{port}"));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self {
-            port,
-            folder,
-            process: None,
-        }
-    }
-
-    fn start(&mut self) {
-        let mut command = std::process::Command::new("redis-server");
-        command
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &self.port.to_string(), "--dir"])
-            .arg(&self.folder)
-            .stdout(std::process::Stdio::null());
-        self.process = Some(command.spawn().unwrap());
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn save(&self) {
-        let mut command = std::process::Command::new("redis-cli");
-        command.args(["-p", &self.port.to_string(), "save"]);
-        assert!(command.output().unwrap().status.success());
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-    }
-}
-
-#[cfg(feature = "redis")]
-impl Drop for OwnRedis {
-    fn drop(&mut self) {
-        self.stop();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
 }

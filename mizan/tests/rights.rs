@@ -9,6 +9,7 @@ mod support;
 mod users;
 
 use axum::Router;
+use leptos::prelude::{provide_context, use_context};
 use mizan::{
     Mizan,
     channel::{ChannelContext, Channels},
@@ -53,9 +54,28 @@ impl Channel for ChatChannel {
             sleep(Duration::from_secs(1)).await;
             return Ok(None);
         }
+        if text == "leave a note" {
+            provide_context(Note);
+            return Ok(None);
+        }
+        if text == "set a cookie" {
+            mizan::cookies().set(("code", "1234"));
+            return Ok(None);
+        }
+        if text == "look around" {
+            let note = use_context::<Note>().map(|Note| "a note");
+            let code = mizan::cookies().get("code");
+            let who = mizan::current_user::<users::Account>().await?;
+            let who = who.map(|account| account.name);
+            return Ok(Some(format!("{note:?}, {code:?}, {who:?}")));
+        }
         Ok(Some(text))
     }
 }
+
+/// What a handler provides.
+#[derive(Clone)]
+struct Note;
 
 #[mizan::client]
 async fn say(room: String, text: String) -> mizan::Result<u64> {
@@ -223,6 +243,33 @@ async fn who_gains_a_role_is_asked_again() {
     server.accounts.change(1, |account| account.is_staff = true);
     let frame = timeout(Duration::from_secs(6), socket.receive()).await;
     assert_eq!(frame.expect("asked again")["contexts"], json!(["lounge"]));
+}
+
+/// What is received runs in what the last message has left as it was, and in nothing else of it.
+#[tokio::test]
+async fn a_message_sees_nothing_of_the_one_before() {
+    let server = server(Channels::memory()).await;
+    let session = session_of(&server.app, "user").await;
+    let mut socket = server
+        .served
+        .connect(&format!("{session}; code=none"))
+        .await;
+    socket.join(1, "a", None).await;
+    let say = |text| json!({ "op": "send", "id": 1, "message": text });
+    for round in 0..2 {
+        socket.send(say("leave a note")).await;
+        socket.send(say("look around")).await;
+        let heard = socket.next().await;
+        let expected = r#"None, Some("none"), Some("user")"#;
+        assert_eq!(heard["message"], expected, "{round}");
+        socket.send(say("set a cookie")).await;
+        assert_eq!(socket.next().await["error"]["code"], "BAD_REQUEST");
+    }
+    let out = call_with(&server.app, "sign_out", "{}", &[("cookie", &session)]).await;
+    assert_eq!(out.status, 200, "{}", out.text);
+    socket.send(say("look around")).await;
+    let heard = socket.next().await;
+    assert_eq!(heard["message"], r#"None, Some("none"), None"#);
 }
 
 /// The functions of a channel "run as a call's body does".

@@ -599,3 +599,39 @@ async fn only_the_folders_files_are_served() {
         (StatusCode::PARTIAL_CONTENT, "plain")
     );
 }
+
+/// As many as come back at once when a node was replaced.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_connections_may_wait_to_be_accepted() {
+    const MANY: usize = 1000;
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("the kernel says it");
+    let most: usize = most.trim().parse().expect("a number");
+    let listener = mizan::server::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let addr = listener.local_addr().expect("it has one");
+    let connections: Vec<_> = (0..MANY.min(most))
+        .map(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(500)))
+        .collect();
+    let refused = connections.iter().filter(|opened| opened.is_err()).count();
+    assert_eq!(refused, 0);
+}
+
+#[tokio::test]
+async fn a_port_is_taken_once_and_free_at_once() {
+    for addr in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = mizan::server::listen(addr.parse().expect("an address"));
+        let Ok(listener) = listener else {
+            // A machine without IPv6
+            assert!(addr.starts_with('['));
+            continue;
+        };
+        let addr = listener.local_addr().expect("it has one");
+        let again = mizan::server::listen(addr).expect_err("it is taken");
+        assert_eq!(again.kind(), std::io::ErrorKind::AddrInUse);
+        // A connection that the server has closed would keep the port for a minute
+        let client = TcpStream::connect(addr).expect("it listens");
+        drop(listener.accept().await.expect("it has come"));
+        drop((listener, client));
+        mizan::server::listen(addr).expect("it is free");
+    }
+}

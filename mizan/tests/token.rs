@@ -58,6 +58,13 @@ fn tokens() -> Tokens {
     Tokens::new(AUDIENCE, Key::new("one", SECRET).unwrap())
 }
 
+/// Gives tokens where others only read.
+#[mizan::client(context = "local", auth)]
+async fn handed_out() -> mizan::Result<TokenPair> {
+    let account = mizan::current_user::<Account>().await?;
+    mizan::auth::token::issue(&account.expect("the guard has seen it")).await
+}
+
 fn server(accounts: &Accounts, tokens: Tokens) -> Router {
     let mizan = Mizan::new(options()).users(accounts.clone());
     mizan.tokens(tokens).api().unwrap()
@@ -570,4 +577,18 @@ async fn a_server_without_keys_knows_no_tokens() {
 fn a_short_key_is_none() {
     let error = Key::new("one", b"a password").unwrap_err();
     assert!(error.to_string().contains("at least 32 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn tokens_are_given_once() {
+    let app = server(&Accounts::new(), tokens());
+    let cookie = session_of(&app, "staff").await;
+    let mut given = Vec::new();
+    for _ in 0..2 {
+        let request = Request::get("/api/mizan/ctx/handed_out").header("cookie", &cookie);
+        let answer = send(&app, request.body(Body::empty()).unwrap()).await;
+        let token = &answer.json()["data"]["handed_out"]["refresh_token"];
+        given.push(token.as_str().unwrap().to_owned());
+    }
+    assert_ne!(given[0], given[1]);
 }

@@ -4,8 +4,9 @@
 //! 2. [`load`]: servers built for release, loaded by wrk in turns.
 //! 3. [`sockets`]: channels beside sockets of axum's.
 //! 4. [`flight`]: from a mutation to fresh data.
-//! 5. [`internal`]: what no request shows, measured by tests of the crate itself.
-//! 6. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
+//! 5. [`stampede`]: many who want one answer that is not in the cache.
+//! 6. [`internal`]: what no request shows, measured by tests of the crate itself.
+//! 7. [`report`]: the table, printed and written to `docs/PERFORMANCE.md`.
 //!
 //! A goal that is missed is reported, and is no failure of the command: how fast something runs
 //! depends on the machine.
@@ -16,6 +17,7 @@ mod load;
 mod report;
 mod size;
 mod sockets;
+mod stampede;
 
 use crate::{
     process::{self, Result, cargo, is_installed},
@@ -124,6 +126,26 @@ const GUARDS: &[Peer] = &[
     },
 ];
 
+/// The same bytes with the same headers: a handler that has them, and what the cache answers with.
+const READS: &[Peer] = &[
+    Peer {
+        label: "axum handler that has the bytes",
+        server: "axum-listing",
+        path: "/api/listing?category=7",
+        body: None,
+        answer: "Product 5 of category 7",
+        signed_in: false,
+    },
+    Peer {
+        label: "a context out of the cache",
+        server: "mizan",
+        path: "/api/mizan/ctx/listing?category=7",
+        body: None,
+        answer: "Product 5 of category 7",
+        signed_in: false,
+    },
+];
+
 pub(crate) fn run() -> Result {
     setup::run(false)?;
     for (program, package) in [("wrk", "wrk"), ("brotli", "brotli")] {
@@ -141,15 +163,21 @@ pub(crate) fn run() -> Result {
     let pages = load::measure("pages", PAGES)?;
     let bundles = load::measure("bundles", BUNDLES)?;
     let guards = load::measure("guards", GUARDS)?;
+    let reads = load::measure("cached contexts", READS)?;
     let sockets = sockets::measure()?;
     let flight = flight::measure()?;
+    let stampede = stampede::measure()?;
     let cross_site = internal::cross_site()?;
+    let purge = internal::purge()?;
 
     let [axum, leptos, mizan] = &calls[..] else {
         return Err("three servers answer calls".to_owned());
     };
     let [call, bundle] = &bundles[..] else {
         return Err("a call and a bundle are compared".to_owned());
+    };
+    let [bytes, cached] = &reads[..] else {
+        return Err("a handler and the cache are compared".to_owned());
     };
     let [open, guarded] = &guards[..] else {
         return Err("two calls are compared".to_owned());
@@ -205,6 +233,32 @@ pub(crate) fn run() -> Result {
             350.0,
         ),
         Goal::at_least(
+            "cached context, of axum's throughput with the same bytes",
+            cached.ratio(bytes),
+            0.90,
+        ),
+        Goal::at_most(
+            "1,000 readers of a cold answer of 50 ms, in milliseconds",
+            stampede.within,
+            60.0,
+        ),
+        Goal::at_most("runs of the function for them", stampede.runs, 1.0),
+        Goal::at_most(
+            "the same over HTTP, 99th percentile, in milliseconds",
+            stampede.over_http,
+            150.0,
+        ),
+        Goal::at_most(
+            "purge among 1,000,000 answers, in microseconds",
+            purge.many,
+            1.0,
+        ),
+        Goal::at_most(
+            "the same, times what it takes among 10",
+            purge.many / purge.few,
+            1.5,
+        ),
+        Goal::at_least(
             "message to 1,000 sockets, of axum's throughput",
             sockets.fan_out.ratio(),
             0.90,
@@ -242,6 +296,7 @@ pub(crate) fn run() -> Result {
         pages: &pages,
         bundles: &bundles,
         guards: &guards,
+        reads: &reads,
         sockets: &sockets,
         flight: &flight,
         sizes: &sizes,

@@ -18,6 +18,7 @@ cargo xtask <command>
   dev               setup of what it takes, then `cargo leptos watch` on the starter
   test [step ...]   setup, then every test, or only the steps named
   bench             setup, then Mizan beside axum and plain Leptos: docs/PERFORMANCE.md
+  edge-manifest     what the starter tells a CDN, as JSON: docs/guide/caching.md
   new <folder>      make a project out of the starter, linked to this checkout
 ";
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         ["dev"] => dev::run(),
         ["test", only @ ..] => test::run(only),
         ["bench"] => bench::run(),
+        ["edge-manifest"] => edge_manifest(),
         ["new", folder] => new::run(folder.as_ref()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
@@ -43,4 +45,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the manifest of the starter.
+fn edge_manifest() -> process::Result {
+    process::run(process::cargo().args([
+        "run",
+        "--quiet",
+        "-p",
+        "app-template",
+        "--bin",
+        "server",
+        "--features",
+        "ssr",
+        "--",
+        "edge-manifest",
+    ]))
 }

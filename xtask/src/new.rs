@@ -33,3 +33,23 @@ fn link(folder: &Path) -> Result {
         .and_then(|()| fs::write(cargo_folder.join("config.toml"), config))
         .map_err(|error| format!("{}: {error}", cargo_folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::process::root;
+    use std::fs;
+
+    /// The starter is built here by its own manifest, and elsewhere by the template's.
+    #[test]
+    fn both_manifests_have_the_same_features() {
+        let features = |manifest: &str| {
+            let text = fs::read_to_string(root().join("app-template").join(manifest)).unwrap();
+            let sections = text.split("\n[");
+            let mut features = sections.filter(|section| section.starts_with("features]"));
+            features.next().map(str::to_owned)
+        };
+        let here = features("Cargo.toml");
+        assert!(here.is_some());
+        assert_eq!(here, features("Cargo.toml.liquid"));
+    }
+}

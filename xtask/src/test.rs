@@ -18,7 +18,8 @@ use std::{fs, path::Path, process::Command, time::Instant};
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// The server's half, with everything that it can be built with.
-const SERVER: &str = "ssr,mizan/tokens,mizan/sqlite,mizan/postgres,mizan/redis,mizan/nats";
+const SERVER: &str =
+    "ssr,mizan/tokens,mizan/sqlite,mizan/postgres,mizan/redis,mizan/nats,mizan/prometheus";
 
 struct Step {
     name: &'static str,
@@ -152,7 +153,14 @@ fn clippy() -> Result {
 
 fn host() -> Result {
     let (postgres, redis, nats) = (Postgres::start()?, Redis::start()?, Nats::start()?);
-    let mut server = plain(&["test", "--workspace", "--features", SERVER]);
+    // Who waited for the first failure wants to know of the others too
+    let mut server = plain(&[
+        "test",
+        "--no-fail-fast",
+        "--workspace",
+        "--features",
+        SERVER,
+    ]);
     server
         .env("MIZAN_TEST_POSTGRES", postgres.url())
         .env("MIZAN_TEST_REDIS", redis.url())

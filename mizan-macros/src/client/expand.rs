@@ -2,11 +2,14 @@
 //! what exists on the server into `mizan::server!`.
 
 use super::{
-    affects::{Affects, Scope},
     model::Function,
-    options::{Context, Guard, Input, Rate},
+    options::{Cache, Context, Input},
 };
-use crate::context::{self, Definition, Field};
+use crate::{
+    context::{self, Definition},
+    parameters::Field,
+    terms,
+};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{ext::IdentExt, spanned::Spanned};
@@ -159,12 +162,13 @@ fn server(function: &Function) -> TokenStream {
     let names: Vec<_> = arguments.iter().map(|argument| &argument.name).collect();
     let private = function.private.then(|| quote!(.private()));
     let form = (function.input == Input::PostUrl).then(|| quote!(.form()));
-    let (effects, checks) = (effects(function), checks(function));
-    let admission = admission(function);
+    let terms = terms(function);
     let mut item = item.clone();
     item.vis = syn::Visibility::Inherited;
     quote! {
         ::mizan::server! {
+            #terms
+
             impl ::mizan::__private::Body for #name {
                 async fn run(self) -> ::core::result::Result<
                     <Self as ::mizan::__private::Call>::Output,
@@ -173,12 +177,7 @@ fn server(function: &Function) -> TokenStream {
                     #item
                     #ident(#(self.#names),*).await
                 }
-
-                #admission
-                #effects
             }
-
-            #checks
 
             ::mizan::__private::inventory::submit! {
                 ::mizan::__private::FunctionRegistration::new::<#name>(
@@ -189,108 +188,36 @@ fn server(function: &Function) -> TokenStream {
     }
 }
 
-/// Whom the function lets in, and how often.
-fn admission(function: &Function) -> TokenStream {
-    let rate = function.rate.iter().map(|Rate { times, per }| {
-        quote! {
-            const RATE: ::core::option::Option<::mizan::__private::Rate> =
-                ::core::option::Option::Some(::mizan::__private::Rate::#per(#times));
-        }
-    });
-    let guard = function.auth.iter().map(|guard| {
-        let (level, check) = match guard {
-            Guard::User => (quote!(User), None),
-            Guard::Staff => (quote!(Staff), None),
-            Guard::Superuser => (quote!(Superuser), None),
-            Guard::Check(path) => (quote!(User), Some(check(path))),
-        };
-        quote! {
-            const GUARD: ::mizan::__private::Guard = ::mizan::__private::Guard::#level;
-            #check
-        }
-    });
-    quote! { #(#rate)* #(#guard)* }
-}
-
-/// Asks a function of the application's in addition.
-fn check(path: &syn::Path) -> TokenStream {
-    quote_spanned! { path.span()=>
-        const CHECKED: bool = true;
-
-        fn user_type() -> ::core::option::Option<::mizan::__private::UserType> {
-            ::core::option::Option::Some(::mizan::__private::user_type::<_, Self>(#path))
-        }
-
-        async fn admit(&self) -> ::core::result::Result<(), ::mizan::__private::Error> {
-            let context = ::mizan::__private::GuardContext::current().await?;
-            #path(&context, self).await
-        }
-    }
-}
-
-/// What the function makes stale, and its arguments, which say where.
-fn effects(function: &Function) -> TokenStream {
-    if function.affects.is_empty() && function.merge.is_none() {
-        return TokenStream::new();
-    }
-    let affects = function.affects.iter().map(|affects| {
-        let context = &affects.context;
-        let own = affects.own.then(|| quote!(.own()));
-        let span = context.span();
-        match &affects.scope {
-            Scope::Arguments(pairs) => {
-                let pairs = pairs.iter().map(|(parameter, argument)| {
-                    let (parameter, argument) = (parameter.unraw().to_string(), argument.unraw().to_string());
-                    quote!((#parameter, #argument))
-                });
-                quote_spanned!(span=> ::mizan::__private::Effect::affects::<#context>(&[#(#pairs),*])#own)
-            }
-            Scope::All => quote_spanned!(span=> ::mizan::__private::Effect::affects_all::<#context>()#own),
-        }
-    });
-    let merge = function.merge.iter().map(
-        |member| quote_spanned!(member.span()=> ::mizan::__private::Effect::merge::<#member>()),
-    );
-    let arguments = function.arguments.iter().map(|argument| {
-        let name = argument.name.unraw().to_string();
-        let field = &argument.name;
-        quote!(::mizan::__private::Argument::new(#name, &self.#field))
-    });
-    let types = function.arguments.iter().map(|argument| {
-        let (name, ty) = (argument.name.unraw().to_string(), &argument.ty);
-        quote!(::mizan::__private::ArgumentType::new::<#ty>(#name))
+/// What holds for the function, whatever it is reached through.
+pub(super) fn terms(function: &Function) -> TokenStream {
+    let name = &function.name;
+    let wire_name = function.wire_name();
+    let terms = &function.terms;
+    let admission = terms.admission();
+    let output = quote!(<#name as ::mizan::__private::Call>::Output);
+    let checks = terms.checks(&name.to_token_stream(), &output);
+    let effects = terms.effects().map(|effects| {
+        let arguments = arguments_of(function);
+        quote!(#effects #arguments)
     });
     quote! {
-        const EFFECTS: &'static [::mizan::__private::Effect] = &[#(#affects,)* #(#merge,)*];
-        const TYPES: &'static [::mizan::__private::ArgumentType] = &[#(#types),*];
-
-        fn arguments(&self) -> ::std::vec::Vec<::mizan::__private::Argument<'_>> {
-            ::std::vec![#(#arguments),*]
+        impl ::mizan::__private::Terms for #name {
+            const FUNCTION: &'static str = #wire_name;
+            #admission
+            #effects
         }
+
+        #checks
     }
 }
 
-/// What the compiler can say about the effects.
-fn checks(function: &Function) -> TokenStream {
-    let name = &function.name;
-    let pairs = function.affects.iter().flat_map(|affects: &Affects| {
-        let context = &affects.context;
-        affects.pairs().iter().map(move |(parameter, argument)| {
-            // The parameter has to be there, and the argument has to be of its type
-            quote_spanned! { parameter.span()=>
-                const _: fn(&#context, &#name) = |context, arguments| {
-                    ::mizan::__private::same_type(&context.#parameter, &arguments.#argument)
-                };
-            }
-        })
+/// The arguments, which say where something is stale.
+fn arguments_of(function: &Function) -> TokenStream {
+    let fields = function.arguments.iter().map(|argument| Field {
+        name: argument.name.clone(),
+        ty: argument.ty.clone(),
     });
-    let merge = function.merge.iter().map(|member| {
-        quote_spanned! { member.span()=>
-            const _: fn(<#name as ::mizan::__private::Call>::Output)
-                -> <#member as ::mizan::__private::Call>::Output = |value| value;
-        }
-    });
-    pairs.chain(merge).collect()
+    terms::arguments(&fields.collect::<Vec<_>>())
 }
 
 /// The hook of a context's member, and its registration.
@@ -320,6 +247,7 @@ fn member(function: &Function) -> TokenStream {
         quote!(#field: #value)
     });
     let deprecated = deprecated(function);
+    let caching = caching(function);
     quote! {
         #definition
 
@@ -336,6 +264,8 @@ fn member(function: &Function) -> TokenStream {
 
         ::mizan::server! {
             impl ::mizan::__private::ServerMember for #name {
+                #caching
+
                 #[allow(unused_variables)]
                 fn of(context: &#context) -> Self {
                     Self { #(#fields),* }
@@ -347,6 +277,29 @@ fn member(function: &Function) -> TokenStream {
             }
         }
     }
+}
+
+/// What of the member's answers is kept.
+fn caching(function: &Function) -> TokenStream {
+    let policy = function.cache.map(|(cache, stale)| {
+        let policy = match cache {
+            Cache::Never => quote!(Never),
+            Cache::Forever => quote!(Forever),
+            Cache::For(time) => quote! {
+                For {
+                    fresh: ::core::time::Duration::from_millis(#time),
+                    stale: ::core::time::Duration::from_millis(#stale),
+                }
+            },
+        };
+        quote! {
+            const CACHE: ::core::option::Option<::mizan::__private::CachePolicy> =
+                ::core::option::Option::Some(::mizan::__private::CachePolicy::#policy);
+        }
+    });
+    let rev = function.rev;
+    let rev = (rev != 0).then(|| quote!(const REV: u32 = #rev;));
+    quote!(#policy #rev)
 }
 
 /// The context that a function with `context = "local"` is alone in: its arguments.

@@ -1,9 +1,10 @@
 //! `#[mizan::client]`
 
-mod affects;
 mod expand;
 mod model;
 mod options;
+mod route;
+mod view;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -11,7 +12,10 @@ use syn::{FnArg, ItemFn};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     match model::Function::parse(options, item.clone()) {
-        Ok(function) => expand::expand(&function),
+        Ok(function) => match &function.route {
+            Some(route) => view::expand(&function, route),
+            None => expand::expand(&function),
+        },
         Err(errors) => {
             let item = as_written(item);
             quote! { #item #errors }

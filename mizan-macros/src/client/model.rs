@@ -1,13 +1,13 @@
 //! What a function with the attribute means, once everything about it was checked.
 
 use super::{
-    affects::Affects,
-    options::{Context, Guard, Input, Options, Rate},
+    options::{Cache, Context, Input, Options},
+    route::Route,
 };
-use crate::{context, errors::Errors};
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
-use syn::{Attribute, FnArg, Ident, ItemFn, Pat, Path, ReturnType, Type, ext::IdentExt};
+use crate::{errors::Errors, names::pascal_case, parameters, terms::Terms};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{Attribute, FnArg, Ident, ItemFn, Pat, ReturnType, Type, ext::IdentExt, parse_quote};
 
 pub(crate) struct Function {
     /// The function as it was written, without the attributes that went elsewhere.
@@ -19,15 +19,17 @@ pub(crate) struct Function {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) output: Type,
     pub(crate) context: Option<Context>,
-    pub(crate) affects: Vec<Affects>,
-    /// The member that the result replaces: its argument struct.
-    pub(crate) merge: Option<Path>,
+    pub(crate) terms: Terms,
     pub(crate) private: bool,
     /// Whether the browser calls it over the page's socket.
     pub(crate) websocket: bool,
     pub(crate) input: Input,
-    pub(crate) auth: Option<Guard>,
-    pub(crate) rate: Option<Rate>,
+    /// How long the server keeps its answers, and how much longer an old one stands in for a new
+    /// one that is on its way, in milliseconds.
+    pub(crate) cache: Option<(Cache, u64)>,
+    pub(crate) rev: u32,
+    /// Where it is a view of its own, and no call.
+    pub(crate) route: Option<Route>,
 }
 
 pub(crate) struct Argument {
@@ -40,7 +42,7 @@ pub(crate) struct Argument {
 impl Function {
     pub(crate) fn parse(options: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut errors = Errors::default();
-        let options = Options::parse(options, &mut errors);
+        let mut options = Options::parse(options, &mut errors);
         let mut item = match syn::parse2::<ItemFn>(item.clone()) {
             Ok(item) => item,
             Err(_) => {
@@ -53,15 +55,18 @@ impl Function {
         };
         check_signature(&item, &mut errors);
         let arguments = arguments(&mut item, &mut errors);
-        let output = output(&item, &mut errors);
+        let is_route = options.keys.iter().any(|key| key == "route");
+        let output = output(&item, is_route, &mut errors);
         check_options(&options, &item, &arguments, &mut errors);
+        let route = Route::check(&mut options, &arguments, &mut errors);
         let attributes = attributes_for_callers(&mut item.attrs);
         let name = options.name.unwrap_or_else(|| pascal_case(&item.sig.ident));
+        check_name(&name, &item, &mut errors);
         let input = options.input.map_or(Input::Json, |(_, input)| input);
         let (context, private) = (options.context, options.private.is_some());
         let websocket = options.websocket.is_some();
-        let affects = options.affects.map(|(_, list)| list).unwrap_or_default();
-        let merge = options.merge.map(|(_, member)| argument_struct(member));
+        let stale = options.stale.map_or(0, |(_, stale)| stale);
+        let cache = options.cache.map(|(_, cache)| (cache, stale));
         errors.finish(Self {
             item,
             attributes,
@@ -69,13 +74,13 @@ impl Function {
             arguments,
             output,
             context,
-            affects,
-            merge,
+            terms: options.terms,
             private,
             websocket,
             input,
-            auth: options.auth,
-            rate: options.rate,
+            cache,
+            rev: options.rev.map_or(0, |(_, rev)| rev),
+            route,
         })
     }
 
@@ -111,12 +116,53 @@ fn check_signature(item: &ItemFn, errors: &mut Errors) {
     }
 }
 
+/// The types that the function names are others than the argument struct: where one has its name,
+/// the compiler would speak of a struct that nobody has written.
+fn check_name(name: &Ident, item: &ItemFn, errors: &mut Errors) {
+    let arguments = item.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
+        FnArg::Receiver(_) => None,
+    });
+    let output = item.sig.output.to_token_stream();
+    let same = arguments
+        .chain([output])
+        .find_map(|tokens| bare(name, tokens));
+    if let Some(same) = same {
+        let function = &item.sig.ident;
+        errors.at(
+            &same,
+            format!(
+                "`{name}` is what the argument struct of `{function}` is called: give that another \
+                 name, as in `#[mizan::client(name = {name}Args)]`"
+            ),
+        );
+    }
+}
+
+/// Where a type is named so, without a path.
+fn bare(name: &Ident, tokens: TokenStream) -> Option<Ident> {
+    let is_colon =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':');
+    let mut follows_colon = false;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let in_path = follows_colon || tokens.peek().is_some_and(is_colon);
+        follows_colon = is_colon(&token);
+        match token {
+            TokenTree::Ident(ident) if ident == *name && !in_path => return Some(ident),
+            TokenTree::Group(group) => {
+                if let Some(found) = bare(name, group.stream()) {
+                    return Some(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], errors: &mut Errors) {
-    let affects = options.affects.as_ref().map(|(key, _)| key);
-    if let (Some(key), Some(_)) = (
-        affects.or(options.merge.as_ref().map(|(key, _)| key)),
-        &options.context,
-    ) {
+    if let (Some(key), Some(_)) = (options.terms.effect(), &options.context) {
         errors.at(
             key,
             format!(
@@ -124,12 +170,7 @@ fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], error
             ),
         );
     }
-    for (_, argument) in options
-        .affects
-        .iter()
-        .flat_map(|(_, list)| list)
-        .flat_map(Affects::pairs)
-    {
+    for argument in options.terms.mapped() {
         if arguments.iter().all(|known| known.name != *argument) {
             errors.at(
                 argument,
@@ -137,11 +178,14 @@ fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], error
             );
         }
     }
+    if options.route.is_none() {
+        check_cache(options, errors);
+    }
     if let Some(Context::Local) = &options.context {
         let name = &item.sig.ident;
-        context::check_name(&name.unraw().to_string(), name, errors);
+        parameters::check_name(&name.unraw().to_string(), name, errors);
         for argument in arguments {
-            context::check_parameter(&argument.name, errors);
+            parameters::check_parameter(&argument.name, errors);
         }
     }
     if let (Some(private), Some(websocket)) = (&options.private, &options.websocket) {
@@ -172,6 +216,31 @@ fn check_options(options: &Options, item: &ItemFn, arguments: &[Argument], error
         errors.at(
             &item.sig.inputs,
             "a member of the global context takes no arguments: the page as a whole has none to give",
+        );
+    }
+}
+
+fn check_cache(options: &Options, errors: &mut Errors) {
+    let keys = [
+        options.cache.as_ref().map(|(key, _)| key),
+        options.stale.as_ref().map(|(key, _)| key),
+        options.rev.as_ref().map(|(key, _)| key),
+    ];
+    if options.context.is_none() {
+        for key in keys.into_iter().flatten() {
+            errors.at(
+                key,
+                format!("answers of context members are cached: `{key}` needs `context = ..`"),
+            );
+        }
+    }
+    let has_time = matches!(options.cache, Some((_, Cache::For(_))));
+    if let Some((key, _)) = &options.stale
+        && !has_time
+    {
+        errors.at(
+            key,
+            format!("`{key}` begins when a time has passed: it needs one, as in `cache = \"5m\"`"),
         );
     }
 }
@@ -248,9 +317,11 @@ fn check_argument_attribute(attribute: &Attribute, errors: &mut Errors) {
     }
 }
 
-fn output(item: &ItemFn, errors: &mut Errors) -> Type {
+fn output(item: &ItemFn, is_route: bool, errors: &mut Errors) -> Type {
     match &item.sig.output {
         ReturnType::Type(_, ty) => (**ty).clone(),
+        // An answer too: an empty one, or where it redirects
+        ReturnType::Default if is_route => parse_quote!(()),
         ReturnType::Default => {
             errors.at(
                 &item.sig.ident,
@@ -283,24 +354,4 @@ fn first_line(item: TokenStream) -> TokenStream {
     item.into_iter()
         .take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_)))
         .collect()
-}
-
-/// The path of a function's argument struct: `notes::rename_note` is `notes::RenameNote`. The name
-/// of the struct itself stays as it is.
-fn argument_struct(mut function: Path) -> Path {
-    if let Some(last) = function.segments.last_mut() {
-        last.ident = pascal_case(&last.ident);
-    }
-    function
-}
-
-/// `rename_note` is `RenameNote`.
-fn pascal_case(name: &Ident) -> Ident {
-    let mut pascal = String::new();
-    for word in name.unraw().to_string().split('_') {
-        let mut letters = word.chars();
-        pascal.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-        pascal.push_str(letters.as_str());
-    }
-    format_ident!("{pascal}", span = name.span())
 }

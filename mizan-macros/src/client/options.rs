@@ -1,21 +1,34 @@
 //! The options of the attribute: `name = Ident, private, ...`
 
-use super::affects::{Affects, List};
-use crate::{errors::Errors, options::Entry};
+use super::route::Methods;
+use crate::{duration::milliseconds, errors::Errors, options::Entry, terms::Terms};
 use proc_macro2::TokenStream;
-use syn::{Ident, LitStr, Path, parse_quote};
+use syn::{Ident, Lit, LitInt, LitStr, Path, parse_quote};
 
 #[derive(Default)]
 pub(crate) struct Options {
+    /// All that are given.
+    pub(crate) keys: Vec<Ident>,
     pub(crate) context: Option<Context>,
-    pub(crate) affects: Option<(Ident, Vec<Affects>)>,
-    pub(crate) merge: Option<(Ident, Path)>,
+    pub(crate) terms: Terms,
     pub(crate) private: Option<Ident>,
     pub(crate) websocket: Option<Ident>,
     pub(crate) name: Option<Ident>,
     pub(crate) input: Option<(Ident, Input)>,
-    pub(crate) auth: Option<Guard>,
-    pub(crate) rate: Option<Rate>,
+    pub(crate) cache: Option<(Ident, Cache)>,
+    pub(crate) stale: Option<(Ident, u64)>,
+    pub(crate) rev: Option<(Ident, u32)>,
+    pub(crate) route: Option<LitStr>,
+    pub(crate) methods: Option<Vec<Ident>>,
+}
+
+/// How long the server keeps the answers of a member.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Cache {
+    Never,
+    Forever,
+    /// So many milliseconds.
+    For(u64),
 }
 
 /// The context that a member belongs to.
@@ -32,23 +45,6 @@ pub(crate) enum Input {
     PostUrl,
 }
 
-/// Whom a function lets in.
-pub(crate) enum Guard {
-    /// Those who have signed in.
-    User,
-    Staff,
-    Superuser,
-    /// Those who have signed in and whom a function of the application's lets in.
-    Check(Path),
-}
-
-/// How often a function may be called by one caller.
-pub(crate) struct Rate {
-    pub(crate) times: u32,
-    /// The constructor of the runtime's `Rate`.
-    pub(crate) per: Ident,
-}
-
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
@@ -60,13 +56,12 @@ impl Options {
 
     fn take(&mut self, entry: &Entry, errors: &mut Errors) {
         let key = &entry.key;
+        self.keys.push(key.clone());
+        if self.terms.take(entry, errors) {
+            return;
+        }
         match key.to_string().as_str() {
             "context" => self.context = context(entry, errors),
-            "affects" => self.affects = affects(entry, errors).map(|list| (key.clone(), list)),
-            "merge" => {
-                let member = entry.value("a member's function, as in `merge = user_profile`", errors);
-                self.merge = member.map(|path| (key.clone(), path));
-            }
             "private" => {
                 entry.without_value(errors);
                 self.private = Some(key.clone());
@@ -75,8 +70,20 @@ impl Options {
                 entry.without_value(errors);
                 self.websocket = Some(key.clone());
             }
-            "auth" => self.auth = auth(entry, errors),
-            "rate" => self.rate = rate(entry, errors),
+            "cache" => self.cache = cache(entry, errors).map(|cache| (key.clone(), cache)),
+            "stale_while_revalidate" => {
+                self.stale = time(entry, errors).map(|time| (key.clone(), time));
+            }
+            "rev" => {
+                let number = entry.value::<LitInt>("a number, as in `rev = 2`", errors);
+                match number.map(|number| number.base10_parse()) {
+                    Some(Ok(number)) => self.rev = Some((key.clone(), number)),
+                    Some(Err(error)) => errors.push(error),
+                    None => {}
+                }
+            }
+            "route" => self.route = entry.value("a path, as in `\"/profile/{id}\"`", errors),
+            "methods" => self.methods = methods(entry, errors),
             "name" => self.name = entry.value("a name, as in `name = SendEcho`", errors),
             "input" => {
                 const EXPECTED: &str = "`Json` or `PostUrl`";
@@ -95,7 +102,8 @@ impl Options {
             other => errors.at(
                 key,
                 format!(
-                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `auth`, `rate`, `private`, `websocket`, `name` and `input`"
+                    "unknown option `{other}`: there are `context`, `affects`, `merge`, `auth`, `rate`, `cache`, \
+                     `stale_while_revalidate`, `rev`, `private`, `websocket`, `route`, `methods`, `name` and `input`"
                 ),
             ),
         }
@@ -123,53 +131,33 @@ fn context(entry: &Entry, errors: &mut Errors) -> Option<Context> {
     entry.value(EXPECTED, errors).map(Context::Path)
 }
 
-/// Nothing, `"staff"`, `"superuser"` or a path.
-fn auth(entry: &Entry, errors: &mut Errors) -> Option<Guard> {
-    const EXPECTED: &str = "`\"staff\"`, `\"superuser\"` or the path of a check";
-    let Some(value) = entry.value.clone() else {
-        return Some(Guard::User);
-    };
-    if let Ok(name) = syn::parse2::<LitStr>(value) {
-        match name.value().as_str() {
-            "staff" => return Some(Guard::Staff),
-            "superuser" => return Some(Guard::Superuser),
-            other => errors.at(
-                &name,
-                format!(
-                    "unknown guard {other:?}: it is {EXPECTED}; `auth` by itself lets in \
-                     everybody who has signed in"
-                ),
-            ),
-        }
-        return None;
+/// `"5m"`, `"forever"` or `false`.
+fn cache(entry: &Entry, errors: &mut Errors) -> Option<Cache> {
+    const EXPECTED: &str = "a time, as in `\"5m\"`, `\"forever\"` or `false`";
+    match entry.value::<Lit>(EXPECTED, errors)? {
+        Lit::Bool(literal) if !literal.value => return Some(Cache::Never),
+        Lit::Str(text) if text.value() == "forever" => return Some(Cache::Forever),
+        Lit::Str(text) => match milliseconds(&text) {
+            Ok(time) => return Some(Cache::For(time)),
+            Err(error) => errors.push(error),
+        },
+        other => errors.at(&other, format!("`cache` takes {EXPECTED}")),
     }
-    entry.value(EXPECTED, errors).map(Guard::Check)
+    None
 }
 
-/// `"10/min"`.
-fn rate(entry: &Entry, errors: &mut Errors) -> Option<Rate> {
-    const EXPECTED: &str = "a number of times in a second, minute, hour or day, as in `\"10/min\"`";
-    let text = entry.value::<LitStr>(EXPECTED, errors)?;
-    let value = text.value();
-    let read = value.split_once('/').and_then(|(times, period)| {
-        let times = times.trim().parse().ok().filter(|times| *times > 0)?;
-        let per = match period.trim() {
-            "s" | "sec" | "second" => "per_second",
-            "m" | "min" | "minute" => "per_minute",
-            "h" | "hour" => "per_hour",
-            "d" | "day" => "per_day",
-            _ => return None,
-        };
-        let per = Ident::new(per, text.span());
-        Some(Rate { times, per })
-    });
-    if read.is_none() {
-        errors.at(&text, format!("{value:?} is not a rate: it is {EXPECTED}"));
-    }
-    read
+/// `"1h"`.
+fn time(entry: &Entry, errors: &mut Errors) -> Option<u64> {
+    let text = entry.value::<LitStr>("a time, as in `\"5m\"`", errors)?;
+    milliseconds(&text).map_err(|error| errors.push(error)).ok()
 }
 
-fn affects(entry: &Entry, errors: &mut Errors) -> Option<Vec<Affects>> {
-    const EXPECTED: &str = "`\"global\"`, a context, `Context(parameter = argument)`, `Context(..)`, `own(Context)`, or several of them in brackets";
-    entry.value::<List>(EXPECTED, errors).map(|List(list)| list)
+/// `[GET, POST]`
+fn methods(entry: &Entry, errors: &mut Errors) -> Option<Vec<Ident>> {
+    const EXPECTED: &str = "methods in brackets, as in `[GET, POST]`";
+    let methods = entry.value::<Methods>(EXPECTED, errors)?;
+    if methods.0.is_empty() {
+        errors.at(&entry.key, format!("`methods` takes {EXPECTED}"));
+    }
+    Some(methods.check(errors))
 }

@@ -1,10 +1,11 @@
 //! The code that a context becomes: its description for both sides, its provider, and on the
 //! server its registration.
 
-use super::model::Struct;
+use super::model::Context;
+use crate::parameters::{Field, Sorted};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, Type, Visibility, ext::IdentExt, spanned::Spanned};
+use syn::{Ident, Visibility, ext::IdentExt, spanned::Spanned};
 
 /// A context: a struct of its own, or the arguments of a function with `context = "local"`.
 pub(crate) struct Definition<'a> {
@@ -17,19 +18,18 @@ pub(crate) struct Definition<'a> {
     pub(crate) settings: &'a TokenStream,
 }
 
-pub(crate) struct Field {
-    pub(crate) name: Ident,
-    pub(crate) ty: Type,
-}
-
-pub(crate) fn expand(context: &Struct) -> TokenStream {
-    let item = &context.item;
+pub(crate) fn expand(context: &Context) -> TokenStream {
+    let Context {
+        parameters,
+        settings,
+    } = context;
+    let item = &parameters.item;
     let definition = definition(&Definition {
         vis: &item.vis,
         ident: &item.ident,
-        name: &context.name,
-        fields: &context.fields,
-        settings: &context.settings,
+        name: &parameters.name,
+        fields: &parameters.fields,
+        settings,
     });
     quote! { #item #definition }
 }
@@ -37,17 +37,6 @@ pub(crate) fn expand(context: &Struct) -> TokenStream {
 pub(crate) fn definition(context: &Definition) -> TokenStream {
     let parts = [description(context), server(context), provider(context)];
     parts.into_iter().collect()
-}
-
-/// The fields in the order of their names: that of the key.
-fn sorted<'a>(context: &Definition<'a>) -> Vec<(String, &'a Field)> {
-    let named = context
-        .fields
-        .iter()
-        .map(|field| (field.name.unraw().to_string(), field));
-    let mut fields: Vec<_> = named.collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    fields
 }
 
 fn provider_name(context: &Definition) -> Ident {
@@ -66,50 +55,33 @@ fn description(context: &Definition) -> TokenStream {
         ..
     } = context;
     let provider = provider_name(context).to_string();
-    let fields = sorted(context);
-    let names = fields.iter().map(|(name, _)| name);
-    let values = fields.iter().map(|(_, field)| {
-        let (name, ty) = (&field.name, &field.ty);
-        // A type that is no parameter is what the compiler shows
-        quote_spanned! { ty.span()=> ::mizan::context::ContextParam::to_value(&self.#name) }
-    });
+    let parameters = Sorted::new(context.fields).description();
     quote! {
         impl ::mizan::context::Context for #ident {
             const NAME: &'static str = #name;
-            const PARAMETERS: &'static [&'static str] = &[#(#names),*];
             const PROVIDER: &'static str = #provider;
             const OPTIONS: ::mizan::context::ContextOptions =
                 ::mizan::context::ContextOptions::new() #settings;
 
-            fn values(&self) -> ::std::vec::Vec<::mizan::context::Value> {
-                ::std::vec![#(#values),*]
-            }
+            #parameters
         }
     }
 }
 
 fn server(context: &Definition) -> TokenStream {
     let ident = context.ident;
-    let fields = sorted(context);
-    let parameters = fields.iter().map(|(name, field)| {
+    let fields = Sorted::new(context.fields);
+    let types = fields.iter().map(|(name, field)| {
         let ty = &field.ty;
         quote_spanned! { ty.span()=> ::mizan::__private::Parameter::new::<#ty>(#name) }
     });
-    let names: Vec<_> = fields.iter().map(|(_, field)| &field.name).collect();
-    // All of them first, so that every mistake is told
-    let reads = fields.iter().map(|(name, field)| {
-        let (field, ty) = (&field.name, &field.ty);
-        quote_spanned! { ty.span()=> let #field = __values.take(#name); }
-    });
+    let read = fields.read();
     quote! {
         ::mizan::server! {
             impl ::mizan::__private::ServerContext for #ident {
-                const TYPES: &'static [::mizan::__private::Parameter] = &[#(#parameters),*];
+                const TYPES: &'static [::mizan::__private::Parameter] = &[#(#types),*];
 
-                fn read(__values: &mut ::mizan::__private::Values) -> ::core::option::Option<Self> {
-                    #(#reads)*
-                    ::core::option::Option::Some(Self { #(#names: #names?),* })
-                }
+                #read
             }
 
             ::mizan::__private::inventory::submit! {

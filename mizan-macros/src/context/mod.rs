@@ -4,14 +4,13 @@ mod expand;
 mod model;
 mod options;
 
-pub(crate) use expand::{Definition, Field, definition};
-pub(crate) use model::{check_name, check_parameter, fields, snake_case};
+pub(crate) use expand::{Definition, definition};
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    match model::Struct::parse(options, item.clone()) {
+    match model::Context::parse(options, item.clone()) {
         Ok(context) => expand::expand(&context),
         Err(errors) => quote! { #item #errors },
     }

@@ -58,6 +58,7 @@ pub(crate) async fn present(scope: &Scope, headers: &HeaderMap) -> Result<()> {
     if lines().nth(1).is_some() {
         return Err(invalid());
     }
+    scope.identity().asks(scope);
     let principal = bearer.verify(token, &**users).await?;
     let principal = principal.ok_or_else(invalid)?;
     scope.identity().is_known_by_token(principal).await;

@@ -1,7 +1,9 @@
 use super::{User, identity, user::UserType};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    request::{Scope, head},
+};
 use http::request::Parts;
-use leptos::reactive::owner::use_context;
 use std::fmt;
 
 /// Whom a function lets in: its option `auth`.
@@ -91,7 +93,9 @@ impl<U: User> GuardContext<U> {
     pub async fn current() -> Result<Self> {
         let user = identity::current_user::<U>().await?;
         let user = user.ok_or_else(sign_in_first)?;
-        let request = use_context::<Parts>();
+        // All of it, which no note could be made of
+        Scope::with(Scope::mark_uncacheable);
+        let request = head(Clone::clone);
         let request = request.ok_or_else(|| Error::internal("there is no request"))?;
         Ok(Self { user, request })
     }

@@ -5,7 +5,11 @@ use super::{
     user::{Backend, KEY, Principal, Users},
     wire::{CHANGED, EXPIRED},
 };
-use crate::{Error, Result, request::Scope};
+use crate::{
+    Error, Result,
+    cache::{Fact, Moment, Told},
+    request::Scope,
+};
 use http::HeaderValue;
 use std::{
     any::{Any, type_name},
@@ -24,6 +28,8 @@ pub(crate) struct Identity {
     principal: tokio::sync::Mutex<Known>,
     /// Whether a token says it: no session counts beside that.
     by_token: AtomicBool,
+    /// From before anything of it was found out.
+    asked_at: OnceLock<Moment>,
     /// What the answer has to say of the session.
     news: Mutex<Option<&'static str>>,
     /// Whether the answer has begun, with the session as it was then.
@@ -50,9 +56,17 @@ tokio::task_local! {
 }
 
 impl Identity {
+    /// Whether nobody has asked, and no token says it.
+    pub(crate) fn is_as_new(&self) -> bool {
+        let principal = self.principal.try_lock();
+        let is_unknown = principal.is_ok_and(|known| matches!(*known, Known::NotYet));
+        is_unknown && self.visit.get().is_none() && self.asked_at.get().is_none()
+    }
+
     /// The session of the request; it touches the store when it is read or written. A caller with
     /// a token has one that is gone afterwards.
-    pub(super) fn session(&self, scope: &Scope) -> Session {
+    pub(crate) fn session(&self, scope: &Scope) -> Session {
+        self.asks(scope);
         let visit = self.visit.get_or_init(|| {
             let named = if self.is_by_token() {
                 None
@@ -65,6 +79,16 @@ impl Identity {
             }
         });
         visit.session.clone()
+    }
+
+    /// Notes that something is about to be found out.
+    pub(super) fn asks(&self, scope: &Scope) {
+        self.asked_at.get_or_init(|| scope.site().cache.moment());
+    }
+
+    /// The time from before anything was found out.
+    pub(crate) fn asked_at(&self) -> Option<Moment> {
+        self.asked_at.get().copied()
     }
 
     /// Who the caller is.
@@ -122,6 +146,28 @@ impl Identity {
         *self.principal.lock().await = Known::Is(Some(principal));
     }
 
+    /// Who the caller is, where that was found out by now.
+    ///
+    /// # Errors
+    ///
+    /// Where it was not, and where they are no longer who they were.
+    pub(crate) fn known(&self) -> Result<Option<Principal>> {
+        let known = self.principal.try_lock();
+        match known.as_deref() {
+            Ok(Known::Is(Some(principal))) => Ok(Some(principal.clone())),
+            Ok(Known::Is(None)) if !self.has_changed() => Ok(None),
+            _ => Err(Error::internal("who the caller was is not known")),
+        }
+    }
+
+    /// Forgets what is known of the caller, which the request may have changed since: whoever asks
+    /// next is told what they are by now. One with a token is who that says.
+    pub(crate) async fn forget(&self) {
+        if !self.is_by_token() && !self.has_changed() {
+            *self.principal.lock().await = Known::NotYet;
+        }
+    }
+
     fn is_by_token(&self) -> bool {
         self.by_token.load(Ordering::Relaxed)
     }
@@ -146,6 +192,12 @@ impl Identity {
 
     fn news(&self) -> MutexGuard<'_, Option<&'static str>> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the request has written to its session.
+    pub(crate) fn has_changed_session(&self) -> bool {
+        let visit = self.visit.get();
+        visit.is_some_and(|visit| visit.session.is_modified())
     }
 
     /// Whether the caller has become somebody else in this request.
@@ -233,7 +285,11 @@ pub(crate) struct Commit {
 /// Who the current caller is.
 pub(crate) async fn principal() -> Result<Option<Principal>> {
     match Scope::current() {
-        Some(scope) => scope.identity().principal(&scope).await,
+        Some(scope) => {
+            let principal = scope.identity().principal(&scope).await;
+            scope.note(Fact::User, || Told::user(principal.clone()?.as_ref()));
+            principal
+        }
         None => Ok(None),
     }
 }
@@ -362,6 +418,7 @@ where
 pub async fn login<U: User>(user: &U) -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
+    scope.mark_uncacheable();
     let identity = scope.identity();
     identity.needs_a_session()?;
     let session = identity.session(&scope);
@@ -393,6 +450,7 @@ pub async fn login<U: User>(user: &U) -> Result<()> {
 pub async fn logout() -> Result<()> {
     let scope = current()?;
     scope.needs_cookies()?;
+    scope.mark_uncacheable();
     let identity = scope.identity();
     identity.needs_a_session()?;
     let ended = scope.site().sessions.end(&identity.session(&scope)).await;
@@ -401,7 +459,10 @@ pub async fn logout() -> Result<()> {
 }
 
 fn current() -> Result<Scope> {
-    Scope::current().ok_or_else(|| Error::internal("nobody signs in or out outside of a request"))
+    let scope = Scope::current()
+        .ok_or_else(|| Error::internal("nobody signs in or out outside of a request"))?;
+    scope.identity().asks(&scope);
+    Ok(scope)
 }
 
 /// The backend that the server was given.

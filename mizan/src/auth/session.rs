@@ -1,8 +1,10 @@
 use super::Session;
-use crate::request::{Scope, cookie_values};
+use crate::{
+    cache::{Fact, Told},
+    request::{Scope, cookie_values, head},
+};
 use cookie::{SameSite, time::Duration};
 use http::{HeaderValue, request::Parts};
-use leptos::reactive::owner::with_context;
 use tower_sessions::{Expiry, session::Id};
 
 /// Returns the session of the current request: what the server remembers of one visitor, whether
@@ -31,7 +33,11 @@ use tower_sessions::{Expiry, session::Id};
 #[track_caller]
 pub fn session() -> Session {
     match Scope::current() {
-        Some(scope) => scope.identity().session(&scope),
+        Some(scope) => {
+            let session = scope.identity().session(&scope);
+            scope.note(Fact::Session, || Ok(Told::session(session.id())));
+            session
+        }
         None => panic!("`mizan::session()` was called outside a request"),
     }
 }
@@ -54,7 +60,7 @@ impl Named {
             // Of two, one is somebody else's doing
             values.next().is_none().then(|| value.to_owned())
         };
-        let value = with_context(read).flatten()?;
+        let value = head(read).flatten()?;
         let id = value.strip_suffix(OF_USER);
         Some(Self {
             of_user: id.is_some(),

@@ -420,7 +420,11 @@ pub async fn revoke(refresh_token: &str) -> Result<()> {
 }
 
 fn current() -> Result<Scope> {
-    Scope::current().ok_or_else(|| Error::internal("there are tokens within a request only"))
+    let scope = Scope::current()
+        .ok_or_else(|| Error::internal("there are tokens within a request only"))?;
+    // Each is given once, and none lies in a cache
+    scope.mark_uncacheable();
+    Ok(scope)
 }
 
 fn bearer(site: &Site) -> Result<&dyn Bearer> {

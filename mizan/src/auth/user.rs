@@ -130,7 +130,7 @@ impl Principal {
 
     /// What access tokens and sockets are bound to: the id, roles, permissions and
     /// `session_auth_hash`.
-    pub(super) fn fingerprint(&self) -> Result<Vec<u8>> {
+    pub(crate) fn fingerprint(&self) -> Result<Vec<u8>> {
         self.0.fingerprint()
     }
 

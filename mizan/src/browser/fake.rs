@@ -57,12 +57,13 @@ impl Asked {
 }
 
 type Run = Rc<RefCell<Option<Box<dyn FnOnce()>>>>;
+type Waking = Box<dyn Fn(Wake)>;
 
 thread_local! {
     static ASKED: RefCell<Vec<Asked>> = const { RefCell::new(Vec::new()) };
     static TIMERS: RefCell<Vec<(f64, Run)>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<f64> = const { Cell::new(0.0) };
-    static WAKING: RefCell<Option<Box<dyn Fn(Wake)>>> = const { RefCell::new(None) };
+    static WAKING: RefCell<Option<Waking>> = const { RefCell::new(None) };
     static ANNOUNCED: Cell<usize> = const { Cell::new(0) };
     static LISTENING: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -165,6 +166,14 @@ pub(crate) fn complain(text: &str) {
 }
 
 /// Every wait is as long as it may be.
+/// A good guess.
+pub(crate) fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty())
+}
+
 pub(crate) fn jitter() -> f64 {
     1.0
 }

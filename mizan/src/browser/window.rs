@@ -7,22 +7,18 @@ use crate::{
     call::wire::{JSON, PREFIX},
     context::wire::FIRST_SLOT,
 };
-use futures::{
-    SinkExt, StreamExt,
-    future::{AbortHandle, Abortable},
-};
-use gloo_net::{
-    http::RequestBuilder,
-    websocket::{Message, State, futures::WebSocket},
-};
+use gloo_net::http::RequestBuilder;
 use leptos::prelude::{
     TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
 };
 use send_wrapper::SendWrapper;
 use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
-use std::{cell::RefCell, future::poll_fn, rc::Rc, time::Duration};
+use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{AbortController, AbortSignal, BroadcastChannel, Event};
+use web_sys::{
+    AbortController, AbortSignal, BroadcastChannel, Event, MessageEvent, RequestCache, Url,
+    WebSocket,
+};
 
 /// Sends a request; dropping the future aborts it. A redirect that comes back is followed by the
 /// router.
@@ -35,6 +31,8 @@ pub(crate) async fn send(request: Request) -> Result<Response> {
         let abort = AbortOnDrop::new();
         let mut builder = RequestBuilder::new(&request.path)
             .header("Accept", JSON)
+            // What the browser has kept may have been made stale since
+            .cache(RequestCache::NoCache)
             .abort_signal(abort.signal().as_ref());
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
@@ -198,59 +196,68 @@ pub(crate) fn on_announcement(run: impl Fn() + 'static) {
     });
 }
 
-/// A WebSocket to the server. Dropped, it is closed.
+/// Whether a text is an address of the web.
+pub(crate) fn is_url(text: &str) -> bool {
+    Url::new(text).is_ok_and(|url| matches!(&*url.protocol(), "http:" | "https:"))
+}
+
+/// What is heard of a WebSocket. An `error` is left out: a `close` follows it.
+const SOCKET_EVENTS: [&str; 3] = ["open", "message", "close"];
+
+/// A WebSocket to the server. Dropped, it is closed, and not heard of any more.
+///
+/// The browser's own, and not gloo's: what happens is told by callbacks, so a stream and its queue
+/// would be code that does nothing.
 pub(crate) struct Connection {
-    socket: Rc<RefCell<WebSocket>>,
-    listening: AbortHandle,
+    socket: WebSocket,
+    /// Owned by the browser, which frees it when nothing refers to it any more: it may be what
+    /// drops the connection.
+    listener: JsValue,
 }
 
 impl Connection {
     /// Opens one, and tells what happens to it; `None` where the browser does not want to.
     pub(crate) fn open(heard: impl Fn(Heard) + 'static) -> Option<Self> {
-        let location = window().location();
-        let scheme = match &*location.protocol().ok()? {
-            "https:" => "wss",
-            _ => "ws",
-        };
-        let url = format!("{scheme}://{}{PREFIX}/ws", location.host().ok()?);
-        let socket = Rc::new(RefCell::new(WebSocket::open(&url).ok()?));
-        let (listening, registration) = AbortHandle::new_pair();
-        let listen = listen(Rc::clone(&socket), heard);
-        let listen = Abortable::new(listen, registration);
-        leptos::task::spawn_local(async move {
-            // Aborted: nobody listens any more
-            let _ = listen.await;
+        // `http` becomes `ws`, and `https` becomes `wss`
+        let origin = window().location().origin().ok()?;
+        let url = format!("ws{}{PREFIX}/ws", origin.strip_prefix("http")?);
+        let socket = WebSocket::new(&url).ok()?;
+        // The type of closure that Leptos has for every event: its code is there already
+        let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+            match &*event.type_() {
+                "open" => heard(Heard::Opened),
+                "message" => {
+                    let message = event.unchecked_into::<MessageEvent>();
+                    // One that is no text is none of the server's
+                    if let Some(text) = message.data().as_string() {
+                        heard(Heard::Text(text));
+                    }
+                }
+                _ => heard(Heard::Closed),
+            }
         });
-        Some(Self { socket, listening })
+        let listener = listener.into_js_value();
+        for event in SOCKET_EVENTS {
+            let _ = socket.add_event_listener_with_callback(event, listener.unchecked_ref());
+        }
+        Some(Self { socket, listener })
     }
 
     /// Sends a text, if the connection is there still.
     pub(crate) fn send(&self, text: &str) {
-        let text = Message::Text(text.to_owned());
         // Where it can't, the end of the connection is on its way here
-        let _ = self.socket.borrow_mut().start_send_unpin(text);
+        let _ = self.socket.send_with_str(text);
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.listening.abort();
-    }
-}
-
-async fn listen(socket: Rc<RefCell<WebSocket>>, heard: impl Fn(Heard)) {
-    let ready = poll_fn(|context| socket.borrow_mut().poll_ready_unpin(context));
-    if ready.await.is_ok() {
-        if matches!(socket.borrow().state(), State::Open) {
-            heard(Heard::Opened);
+        for event in SOCKET_EVENTS {
+            let listener = self.listener.unchecked_ref();
+            let _ = self
+                .socket
+                .remove_event_listener_with_callback(event, listener);
         }
-        while let Some(Ok(message)) =
-            poll_fn(|context| socket.borrow_mut().poll_next_unpin(context)).await
-        {
-            if let Message::Text(text) = message {
-                heard(Heard::Text(text));
-            }
-        }
+        let _ = self.socket.close();
     }
-    heard(Heard::Closed);
 }

@@ -9,6 +9,8 @@ mod leptos;
 mod shape;
 pub(crate) mod wire;
 
+#[cfg(feature = "ssr")]
+pub(crate) mod arguments;
 #[cfg(not(feature = "ssr"))]
 pub(crate) mod client;
 #[cfg(feature = "ssr")]

@@ -4,7 +4,11 @@
 //! catch for panics are here, so that the endpoint, a context member and a plain call during
 //! server rendering behave the same. [`Registration`] is the endpoint's way in.
 
-use super::{Call, build};
+use super::{
+    Call,
+    arguments::{decode_form, decode_json},
+    build,
+};
 use crate::{
     Code, Error, Rate, Result,
     auth::{self, Guard, UserType},
@@ -18,20 +22,21 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::request::Parts;
 use leptos::reactive::owner::with_context;
-use percent_encoding::percent_decode;
-use serde::{Deserializer, de::DeserializeOwned};
-use serde_json::error::Category;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use std::{
     any::Any,
-    collections::BTreeMap,
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
 };
 use tracing::{Instrument, field};
 
-/// The body of a function; exists on the server only.
-pub trait Body: Call {
+/// What holds for a function, whatever it is reached through; exists on the server only.
+pub trait Terms: Send + Sync + Sized + 'static {
+    /// The function's name.
+    const FUNCTION: &'static str;
+
     /// What the function does to contexts.
     const EFFECTS: &'static [Effect] = &[];
 
@@ -61,9 +66,36 @@ pub trait Body: Call {
     fn admit(&self) -> impl Future<Output = Result<()>> + Send {
         auth::admit(Self::GUARD)
     }
+}
 
+/// The body of a function; exists on the server only.
+pub trait Body: Call + Terms {
     /// Runs the body.
     fn run(self) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// What a body ends in, where it does not end in an error.
+pub(crate) trait Outcome {
+    /// Whether what the function does to contexts counts.
+    fn is_success(&self) -> bool {
+        true
+    }
+
+    /// The error that it is all the same.
+    fn error(&self) -> Option<&Error> {
+        None
+    }
+
+    /// The value that a member of a context becomes by it.
+    fn written(&self) -> Option<Box<RawValue>>;
+}
+
+impl<T: Serialize> Outcome for T {
+    fn written(&self) -> Option<Box<RawValue>> {
+        // If its own code can do that
+        let write = AssertUnwindSafe(|| to_raw_value(self).ok());
+        catch_unwind(write).ok().flatten()
+    }
 }
 
 /// Runs a function in a span, catching its panic: its limit, its guard, its body.
@@ -73,42 +105,104 @@ pub trait Body: Call {
 /// What the body failed with; INTERNAL_ERROR when it panicked; TOO_MANY_REQUESTS, UNAUTHORIZED or
 /// FORBIDDEN when it did not run.
 pub async fn call<C: Body>(arguments: C) -> Result<C::Output> {
+    run(arguments, Admitted::of::<C>()).await
+}
+
+/// Whether the caller of a function was let in.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Admitted {
+    No,
+    /// As far as that was possible without the arguments.
+    ButForTheCheck,
+    Yes,
+}
+
+impl Admitted {
+    /// Whether that is so of the function that runs now: the endpoint has asked already, before
+    /// it read the arguments.
+    pub(crate) fn of<C: Terms>() -> Self {
+        match Scope::with(Scope::is_admitted).unwrap_or(false) {
+            true if C::CHECKED => Self::ButForTheCheck,
+            true => Self::Yes,
+            false => Self::No,
+        }
+    }
+}
+
+/// Counts a call, and lets the caller in, or doesn't.
+///
+/// # Errors
+///
+/// TOO_MANY_REQUESTS, UNAUTHORIZED or FORBIDDEN; what a check of the application's failed with.
+pub(crate) async fn admit<C: Terms>(arguments: &C, so_far: Admitted) -> Result<()> {
+    if so_far == Admitted::No {
+        limit::count(C::FUNCTION).await?;
+    }
+    if so_far != Admitted::Yes {
+        arguments.admit().await?;
+    }
+    Ok(())
+}
+
+/// The same, for a caller who was let in already, or wasn't.
+pub(crate) async fn run<C: Body>(arguments: C, admitted: Admitted) -> Result<C::Output> {
+    around(arguments, admitted, C::run).await
+}
+
+/// Runs whatever is a function's body, with all that is around it.
+pub(crate) async fn around<C: Terms, T: Outcome, F>(
+    arguments: C,
+    admitted: Admitted,
+    body: impl FnOnce(C) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
     // DEBUG, as tower-http's: under a filter of INFO it costs nothing, and errors are logged anyway
     let span = tracing::debug_span!(
         "call",
-        function = C::NAME,
+        function = C::FUNCTION,
         code = field::Empty,
         duration_us = field::Empty
     );
     let effects = Pending::of(&arguments);
     let started = (!span.is_disabled()).then(std::time::Instant::now);
-    // Pinned here, and not moved through everything around it
-    let body = pin!(async {
-        // The endpoint has asked already, before it read the arguments
-        let admitted = Scope::with(Scope::is_admitted).unwrap_or(false);
-        if !admitted {
-            limit::count(C::NAME).await?;
+    let (result, invalidated) = {
+        // Pinned here, and not moved through everything around it
+        let body = pin!(async {
+            admit(&arguments, admitted).await?;
+            effects.begin();
+            body(arguments).await
+        });
+        // A panic leaves the body's own values behind, and nothing of ours
+        let body = AssertUnwindSafe(body).catch_unwind();
+        mutation::collect(body.instrument(span.clone())).await
+    };
+    let has_panicked = result.is_err();
+    let result = result.unwrap_or_else(|panic| Err(panicked(C::FUNCTION, &*panic)));
+    let untold = match &result {
+        Ok(output) if output.is_success() => effects.commit(invalidated, output),
+        _ if has_panicked => {
+            effects.cut_off(invalidated);
+            None
         }
-        if !admitted || C::CHECKED {
-            arguments.admit().await?;
+        _ => {
+            effects.fail();
+            None
         }
-        arguments.run().await
-    });
-    // A panic leaves the body's own values behind, and nothing of ours
-    let body = AssertUnwindSafe(body).catch_unwind();
-    let (result, invalidated) = mutation::collect(body.instrument(span.clone())).await;
-    let result = result.unwrap_or_else(|panic| Err(panicked(C::NAME, &*panic)));
-    match &result {
-        Ok(output) => effects.commit::<C>(invalidated, output),
-        Err(error) => log(C::NAME, error),
+    };
+    let error = result.as_ref().map_or_else(Some, T::error);
+    if let Some(error) = error {
+        log(C::FUNCTION, error);
     }
     if let Some(started) = started {
-        let code = result
-            .as_ref()
-            .err()
-            .map_or("OK", |error| error.code().name());
+        let code = error.map_or("OK", |error| error.code().name());
         let elapsed = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         span.record("code", code).record("duration_us", elapsed);
+    }
+    if let Some(untold) = untold {
+        // Boxed: over HTTP it is never so
+        Box::pin(untold.tell()).await;
     }
     result
 }
@@ -147,19 +241,38 @@ pub(crate) enum Encoding {
 /// A call that was decoded and is under way; ends in the beginning of its answer, `{"result":T`.
 pub(crate) type Dispatched = Pin<Box<dyn Future<Output = Result<Vec<u8>>> + Send>>;
 
-/// A function as the server knows it; collected from the whole program.
-pub struct Registration {
+/// What the server knows of a function, whatever it is reached through.
+pub(crate) struct About {
     pub(crate) name: &'static str,
-    pub(crate) path: &'static str,
     pub(crate) location: Location,
-    pub(crate) private: bool,
-    pub(crate) form: bool,
-    pub(crate) dispatch: fn(Bytes, Encoding) -> Dispatched,
     pub(crate) effects: &'static [Effect],
     pub(crate) types: &'static [ArgumentType],
     pub(crate) guard: Guard,
     pub(crate) rate: Option<Rate>,
     pub(crate) user_type: fn() -> Option<UserType>,
+}
+
+impl About {
+    pub(crate) const fn new<C: Terms>(location: Location) -> Self {
+        Self {
+            name: C::FUNCTION,
+            location,
+            effects: C::EFFECTS,
+            types: C::TYPES,
+            guard: C::GUARD,
+            rate: C::RATE,
+            user_type: C::user_type,
+        }
+    }
+}
+
+/// A function that can be called; collected from the whole program.
+pub struct Registration {
+    pub(crate) about: About,
+    pub(crate) path: &'static str,
+    pub(crate) private: bool,
+    pub(crate) form: bool,
+    pub(crate) dispatch: fn(Bytes, Encoding) -> Dispatched,
 }
 
 inventory::collect!(Registration);
@@ -168,17 +281,11 @@ impl Registration {
     /// Describes the function `C`, which stands at `location`.
     pub const fn new<C: Body>(location: Location) -> Self {
         Self {
-            name: C::NAME,
+            about: About::new::<C>(location),
             path: C::PATH,
-            location,
             private: false,
             form: false,
             dispatch: dispatch::<C>,
-            effects: C::EFFECTS,
-            types: C::TYPES,
-            guard: C::GUARD,
-            rate: C::RATE,
-            user_type: C::user_type,
         }
     }
 
@@ -207,17 +314,22 @@ fn dispatch<C: Body>(body: Bytes, encoding: Encoding) -> Dispatched {
         let arguments = decoded.map_err(|error| if_current::<C>(error))?;
         drop(body);
         let result = call(arguments).await?;
-        let mut text = buffer();
-        text.extend_from_slice(b"{\"result\":");
-        match serde_json::to_writer(&mut text, &result) {
-            Ok(()) => Ok(text),
-            Err(error) => {
-                let error = Error::internal(error);
-                log(C::NAME, &error);
-                Err(error)
-            }
-        }
+        begin_answer(C::NAME, &result)
     })
+}
+
+/// Writes the beginning of an answer, `{"result":T`.
+pub(crate) fn begin_answer<T: Serialize>(function: &'static str, result: &T) -> Result<Vec<u8>> {
+    let mut text = buffer();
+    text.extend_from_slice(b"{\"result\":");
+    match serde_json::to_writer(&mut text, result) {
+        Ok(()) => Ok(text),
+        Err(error) => {
+            let error = Error::internal(error);
+            log(function, &error);
+            Err(error)
+        }
+    }
 }
 
 /// The error of arguments that can't be read, unless the caller knows another build of the
@@ -236,182 +348,4 @@ fn if_current<C: Call>(error: Error) -> Error {
 /// Room for an answer: most fit, a larger one grows by doubling.
 pub(crate) fn buffer() -> Vec<u8> {
     Vec::with_capacity(256)
-}
-
-fn decode_json<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
-    let decoded = || -> serde_json::Result<(T, bool)> {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let decoded = refusing_unknown(&mut json)?;
-        json.end()?;
-        Ok(decoded)
-    };
-    // serde lets an array stand for a struct; the wire does not
-    if body.trim_ascii_start().first() == Some(&b'{')
-        && let Ok((value, true)) = decoded()
-    {
-        return Ok(value);
-    }
-    Err(explain::<T>(body, arguments))
-}
-
-/// Decodes, and tells whether every argument was known.
-///
-/// `deny_unknown_fields` on the struct would do it too, and would break `ActionForm`: Leptos puts
-/// the button that was pressed among the fields, also one that has no name.
-fn refusing_unknown<'de, T, D>(deserializer: D) -> std::result::Result<(T, bool), D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    let mut known = true;
-    let value = serde_ignored::deserialize(deserializer, |path| known &= !is_argument(&path))?;
-    Ok((value, known))
-}
-
-/// Whether a path names an argument, not something inside one: what an argument's own type does
-/// with fields that it does not know is its own affair.
-fn is_argument(path: &serde_ignored::Path<'_>) -> bool {
-    use serde_ignored::Path;
-    matches!(
-        path,
-        Path::Map {
-            parent: Path::Root,
-            ..
-        }
-    )
-}
-
-/// How many unknown names are told: enough to see a mistake, too few to fill an answer with.
-pub(crate) const MOST_NAMED: usize = 20;
-
-/// What is said of an argument that the function does not have.
-const UNKNOWN: &str = "is not an argument of this function";
-
-/// Says what is wrong with a body that did not decode; off the fast path.
-fn explain<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
-    use serde_json::Value;
-
-    let object = match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Object(object)) => object,
-        Ok(_) => return Error::validation("the arguments have to be one object"),
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            return Error::bad_request(format!("not valid JSON at line {line}, column {column}"));
-        }
-    };
-    let mut fields = BTreeMap::<String, Vec<String>>::new();
-    let unknown = object
-        .keys()
-        .filter(|key| !arguments.contains(&key.as_str()));
-    for key in unknown.take(MOST_NAMED) {
-        fields.insert(shorten(key), vec![UNKNOWN.to_owned()]);
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    if let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut json) {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        let text = error.to_string();
-        if let Some(name) = quoted(&text, "missing field `") {
-            fields.insert(joined(&path, name), vec!["is missing".to_owned()]);
-        } else if let Some(name) = quoted(&text, "duplicate field `") {
-            fields.insert(joined(&path, name), vec!["is given twice".to_owned()]);
-        } else if error.classify() == Category::Data && !fields.contains_key(&path) {
-            let text = text.split(" at line ").next().unwrap_or_default();
-            fields.insert(shorten(&path), vec![shorten(text)]);
-        }
-    }
-    Error::invalid_fields(fields)
-}
-
-/// The name in backticks behind `prefix`, where a message of serde's begins like that.
-fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    text.strip_prefix(prefix)?.split('`').next()
-}
-
-/// The path of a field in the object at `path`, which is `.` for the arguments themselves.
-fn joined(path: &str, name: &str) -> String {
-    if path == "." {
-        name.to_owned()
-    } else {
-        shorten(&format!("{path}.{name}"))
-    }
-}
-
-/// Keeps what a caller sent from coming back at full length.
-pub(crate) fn shorten(text: &str) -> String {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-fn decode_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Result<T> {
-    if percent_decode(body).decode_utf8().is_err() {
-        return Err(Error::bad_request("the form is not encoded in UTF-8"));
-    }
-    match form(body).and_then(refusing_unknown) {
-        Ok((value, true)) => Ok(value),
-        _ => Err(explain_form::<T>(body, arguments)),
-    }
-}
-
-/// Depth and leniency as in Leptos's `PostUrl`: nested structs as `address[street]`.
-fn form(body: &[u8]) -> std::result::Result<serde_qs::Deserializer<'_>, serde_qs::Error> {
-    serde_qs::Deserializer::with_config(&serde_qs::Config::new(5, false), body)
-}
-
-/// Says what is wrong with a form that did not decode.
-fn explain_form<T: DeserializeOwned>(body: &[u8], arguments: &[&str]) -> Error {
-    let mut fields = BTreeMap::<String, Vec<String>>::new();
-    let mut seen = Vec::new();
-    for (name, is_list) in form_names(body) {
-        let message = if !arguments.contains(&name.as_str()) {
-            UNKNOWN
-        } else if seen.contains(&name) && !is_list {
-            "is given twice"
-        } else {
-            seen.push(name);
-            continue;
-        };
-        if fields.len() < MOST_NAMED {
-            fields.insert(shorten(&name), vec![message.to_owned()]);
-        }
-    }
-    let decoded = match form(body) {
-        Ok(form) => serde_path_to_error::deserialize::<_, T>(form),
-        Err(error) => return Error::bad_request(shorten(&error.to_string())),
-    };
-    if let Err(error) = decoded {
-        let path = error.path().to_string();
-        let text = error.into_inner().to_string();
-        match quoted(&text, "missing field `") {
-            Some(name) => {
-                fields.insert(joined(&path, name), vec!["is missing".to_owned()]);
-            }
-            None if path == "." && fields.is_empty() => return Error::validation(shorten(&text)),
-            None if path == "." => {}
-            None => {
-                fields
-                    .entry(shorten(&path))
-                    .or_insert_with(|| vec![shorten(&text)]);
-            }
-        }
-    }
-    Error::invalid_fields(fields)
-}
-
-/// The names of a form's fields, up to the bracket of a nested one, and whether there is one.
-fn form_names(body: &[u8]) -> impl Iterator<Item = (String, bool)> {
-    let pairs = body
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty());
-    pairs.map(|pair| {
-        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-        let name = percent_decode(name).decode_utf8_lossy().replace('+', " ");
-        match name.split_once('[') {
-            Some((name, _)) => (name.to_owned(), true),
-            None => (name, false),
-        }
-    })
 }

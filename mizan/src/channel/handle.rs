@@ -1,15 +1,15 @@
 use super::{
-    Channel, Position, side,
-    sink::{Changes, Sink},
+    Channel, Position,
+    shown::{Facts, Shown, Watched},
+    side,
 };
-use crate::Error;
+use crate::{Error, json::Entries};
 use leptos::{
-    prelude::{
-        Get, GetUntracked, IntoReactiveValue, Set, Signal, StoredValue, Update, With, WithValue,
-    },
-    reactive::signal::ArcRwSignal,
+    prelude::{IntoReactiveValue, Signal},
+    reactive::owner::ArenaItem,
 };
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// How a channel is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,68 +29,56 @@ pub enum Status {
 ///
 /// It is `Copy`, and belongs to the owner that called the hook. On the server it shows a channel
 /// in which nothing was said yet.
-pub struct Handle<C: Channel>(StoredValue<State<C>>);
+pub struct Handle<C: Channel>(ArenaItem<Arc<State<C>>>);
 
 struct State<C: Channel> {
-    signals: Signals<C>,
+    seen: Arc<Seen<C>>,
     subscription: side::Subscription,
 }
 
 /// What a component sees.
-struct Signals<C: Channel> {
-    messages: ArcRwSignal<Vec<C::ServerMessage>>,
-    status: ArcRwSignal<Status>,
-    error: ArcRwSignal<Option<Error>>,
-    waiting: ArcRwSignal<usize>,
-    gaps: ArcRwSignal<usize>,
-    present: ArcRwSignal<Vec<(String, C::Presence)>>,
-}
-
-impl<C: Channel> Clone for Signals<C> {
-    fn clone(&self) -> Self {
-        Self {
-            messages: self.messages.clone(),
-            status: self.status.clone(),
-            error: self.error.clone(),
-            waiting: self.waiting.clone(),
-            gaps: self.gaps.clone(),
-            present: self.present.clone(),
-        }
-    }
+struct Seen<C: Channel> {
+    facts: Facts,
+    messages: Watched<Vec<C::ServerMessage>>,
+    /// With their keys.
+    present: Watched<Vec<(String, C::Presence)>>,
 }
 
 impl<C: Channel> Handle<C> {
     /// For the hooks, which the macro writes.
     #[doc(hidden)]
     pub fn join(address: impl Fn() -> C + Send + Sync + 'static) -> Self {
-        let signals = Signals::<C> {
-            messages: ArcRwSignal::new(Vec::new()),
-            status: ArcRwSignal::new(Status::Connecting),
-            error: ArcRwSignal::new(None),
-            waiting: ArcRwSignal::new(0),
-            gaps: ArcRwSignal::new(0),
-            present: ArcRwSignal::new(Vec::new()),
+        let seen = Arc::new(Seen::<C> {
+            facts: Facts::new(),
+            messages: Watched::new(Vec::new()),
+            present: Watched::new(Vec::new()),
+        });
+        let asked = move || {
+            let values = address().values();
+            side::Asked::new(C::NAME, C::PARAMETERS, &values, C::HAS_PRESENCE)
         };
-        let sink = Box::new(signals.clone());
-        let subscription = side::Subscription::new(move || address_of(&address()), sink);
-        Self(StoredValue::new(State {
-            signals,
-            subscription,
-        }))
+        let shown: Arc<dyn Shown> = Arc::clone(&seen) as _;
+        let subscription = side::Subscription::new(Box::new(asked), shown);
+        Self(ArenaItem::new(Arc::new(State { seen, subscription })))
     }
 
-    fn signals(&self) -> Signals<C> {
-        self.0.with_value(|state| state.signals.clone())
+    fn state(&self) -> Arc<State<C>> {
+        let state = self.0.try_get_value();
+        state.expect("a channel's handle lives as long as the owner that joined the channel")
+    }
+
+    fn seen(&self) -> Arc<Seen<C>> {
+        Arc::clone(&self.state().seen)
     }
 
     /// The messages since the channel was joined, the newest last; at most a thousand.
     pub fn messages(&self) -> Vec<C::ServerMessage> {
-        self.signals().messages.get()
+        self.seen().messages.get()
     }
 
     /// Looks at these messages, without cloning them.
     pub fn with_messages<T>(&self, look: impl FnOnce(&[C::ServerMessage]) -> T) -> T {
-        self.signals().messages.with(|messages| look(messages))
+        self.seen().messages.with(|messages| look(messages))
     }
 
     /// The newest message.
@@ -104,36 +92,34 @@ impl<C: Channel> Handle<C> {
     /// which it was said. At most a hundred wait; one more is refused, and so is what the server
     /// does not take: [`error`](Self::error) says so.
     pub fn send(&self, message: &C::ClientMessage) {
-        let shown = self.signals().error;
-        if shown.get_untracked().is_some() {
-            shown.set(None);
-        }
+        let state = self.state();
+        state.seen.facts.forget_error();
         match serde_json::to_string(message) {
-            Ok(text) => self.0.with_value(|state| state.subscription.send(text)),
-            Err(error) => self.signals().error.set(Some(Error::internal(error))),
+            Ok(text) => state.subscription.send(text),
+            Err(error) => state.seen.facts.fail(Error::internal(error)),
         }
     }
 
     /// How the channel is doing.
     pub fn status(&self) -> Status {
-        self.signals().status.get()
+        self.seen().facts.status.get()
     }
 
     /// Why the message was refused that was refused last, until the next one is sent.
     pub fn error(&self) -> Option<Error> {
-        self.signals().error.get()
+        self.seen().facts.error.get()
     }
 
     /// How many messages the server has yet to take: those that wait for the connection, and those
     /// that are on their way.
     pub fn waiting(&self) -> usize {
-        self.signals().waiting.get()
+        self.seen().facts.waiting.get()
     }
 
     /// How often messages were lost: the connection was gone for longer than the server remembers.
     /// What is shown besides should be fetched again when this grows.
     pub fn gaps(&self) -> usize {
-        self.signals().gaps.get()
+        self.seen().facts.gaps.get()
     }
 
     /// Who is in the channel's group, on all nodes, in the order in which they came: what the
@@ -141,8 +127,9 @@ impl<C: Channel> Handle<C> {
     ///
     /// Each page that has joined is one of them: who has two tabs open is there twice.
     pub fn presence(&self) -> Vec<C::Presence> {
-        let present = self.signals().present;
-        present.with(|present| present.iter().map(|(_, meta)| meta.clone()).collect())
+        let seen = self.seen();
+        seen.present
+            .with(|present| present.iter().map(|(_, meta)| meta.clone()).collect())
     }
 
     /// Joins from a position on that came with what the page shows, so that nothing is lost
@@ -207,24 +194,19 @@ impl<C: Channel> Handle<C> {
     #[must_use]
     pub fn since<M>(self, position: impl IntoReactiveValue<Signal<Option<Position>>, M>) -> Self {
         let position = position.into_reactive_value();
-        self.0
-            .with_value(|state| state.subscription.since(position));
+        self.state().subscription.since(position);
         self
     }
 }
 
-/// The channel's name and parameters, as they are asked for.
-fn address_of<C: Channel>(address: &C) -> side::Asked {
-    let values = C::PARAMETERS.iter().copied().zip(address.values());
-    side::Asked::new(C::NAME, values, C::HAS_PRESENCE)
-}
+impl<C: Channel> Shown for Seen<C> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
 
-impl<C: Channel> Sink for Signals<C> {
-    fn begin(&self) {
+    fn clear(&self) {
         self.messages.set(Vec::new());
         self.present.set(Vec::new());
-        self.error.set(None);
-        self.waiting.set(0);
     }
 
     fn message(&self, text: &RawValue) {
@@ -237,37 +219,28 @@ impl<C: Channel> Sink for Signals<C> {
                 }
                 messages.push(message);
             }),
-            Err(_) => self.error.set(Some(Error::outdated_client(
+            Err(_) => self.facts.fail(Error::outdated_client(
                 "the server's message can't be read: reload the page",
-            ))),
+            )),
         }
     }
 
-    fn status(&self, status: Status) {
-        if self.status.get_untracked() != status {
-            self.status.set(status);
+    fn presence(&self, is_everybody: bool, changes: &mut Entries) {
+        // Known when this is compiled: without presence its code is not there
+        if !C::HAS_PRESENCE {
+            return;
         }
-    }
-
-    fn error(&self, error: Error) {
-        self.error.set(Some(error));
-    }
-
-    fn waiting(&self, messages: usize) {
-        self.waiting.set(messages);
-    }
-
-    fn gap(&self) {
-        self.gaps.update(|gaps| *gaps += 1);
-    }
-
-    fn presence(&self, changes: Changes) {
+        let joined: Vec<Entries> = changes.take_list("joined");
+        let left: Vec<String> = changes.take_list("left");
         self.present.update(|present| {
-            if changes.is_everybody {
+            if is_everybody {
                 present.clear();
             }
-            present.retain(|(key, _)| !changes.left.contains(key));
-            for (key, meta) in changes.joined {
+            present.retain(|(key, _)| !left.contains(key));
+            for mut one in joined {
+                let (Ok(key), Some(meta)) = (one.take_text("key"), one.take("meta")) else {
+                    continue;
+                };
                 // One that can't be read is of another version of the application
                 let Ok(meta) = serde_json::from_str(meta.get()) else {
                     continue;

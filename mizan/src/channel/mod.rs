@@ -10,7 +10,7 @@
 //! | `layer/` | what carries messages between nodes, and their history |
 //! | `server/` | who has joined what on this node, and the handlers |
 //! | `client/` | the page's one socket, and what goes over it |
-//! | `handle` | what a component has of a channel; `sink` is how it hears |
+//! | `handle` | what a component has of a channel; `shown` is what it sees |
 //! | `wire` | what both halves know |
 
 mod handle;
@@ -18,7 +18,7 @@ mod handle;
     feature = "ssr",
     allow(dead_code, reason = "nothing is heard on the server")
 )]
-mod sink;
+mod shown;
 pub(crate) mod wire;
 
 #[cfg(not(feature = "ssr"))]

@@ -13,7 +13,9 @@ pub(crate) fn key_of<'a, 'b>(
     context: &str,
     parameters: impl IntoIterator<Item = (&'a str, &'b Value)>,
 ) -> String {
-    let mut key = context.to_owned();
+    // Most have room in it
+    let mut key = String::with_capacity(64);
+    key.push_str(context);
     for (name, value) in parameters {
         write_parameter(&mut key, name, value);
     }
@@ -76,9 +78,25 @@ fn write_text(key: &mut String, text: &str) {
 const LOWER_CASE: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes a byte as `%` and two digits. Formatting it would be half a kilobyte in every page.
-pub(crate) fn push_escaped(text: &mut String, byte: u8, digits: &[u8; 16]) {
+fn push_escaped(text: &mut String, byte: u8, digits: &[u8; 16]) {
     let digit = |value: u8| char::from(digits[usize::from(value & 15)]);
     text.extend(['%', digit(byte >> 4), digit(byte)]);
+}
+
+/// The digits of a URL (RFC 3986, section 2.1).
+const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Encodes all but what RFC 3986, section 2.3, calls unreserved.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(byte.into());
+        } else {
+            push_escaped(&mut encoded, byte, UPPER_CASE);
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]

@@ -22,9 +22,7 @@ pub(crate) use client as side;
 #[cfg(feature = "ssr")]
 pub(crate) use server as side;
 
-pub(crate) use key::key_of;
-#[cfg(not(feature = "ssr"))]
-pub(crate) use key::push_escaped;
+pub(crate) use key::{key_of, percent_encoded};
 pub use {
     options::ContextOptions,
     param::{ContextParam, Value},

@@ -10,9 +10,11 @@
 
 mod code;
 mod leptos;
+mod shown;
 mod wire;
 
 pub use code::Code;
+pub(crate) use shown::{MOST_NAMED, shorten};
 pub(crate) use wire::ErrorEnvelope;
 
 use crate::json::Entries;
@@ -119,14 +121,19 @@ impl Error {
     ///
     /// The error's own message names them all.
     pub fn invalid_fields(fields: BTreeMap<String, Vec<String>>) -> Self {
-        let mut message = String::new();
+        Self::invalid_form(fields, Vec::new())
+    }
+
+    /// The same, with what is wrong with a form as a whole.
+    pub(crate) fn invalid_form(fields: BTreeMap<String, Vec<String>>, form: Vec<String>) -> Self {
+        let mut message = form.join("; ");
         for (field, messages) in &fields {
             for text in messages {
                 let separator = if message.is_empty() { "" } else { "; " };
                 message.push_str(&format!("{separator}`{field}`: {text}"));
             }
         }
-        Self::validation(message).with_details(&Fields { fields })
+        Self::validation(message).with_details(&Fields { fields, form })
     }
 
     /// Creates a TOO_MANY_REQUESTS that says when to try again: the answer carries `Retry-After`, in
@@ -201,6 +208,13 @@ impl Error {
             .unwrap_or_default()
     }
 
+    /// Returns the messages of a VALIDATION_ERROR about a form as a whole; empty for everything else.
+    pub fn form(&self) -> Vec<String> {
+        self.details::<Fields>()
+            .map(|details| details.form)
+            .unwrap_or_default()
+    }
+
     /// Returns what caused an internal error, while it is on the server that met it.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.0.cause.as_ref().map(|cause| &*cause.error)
@@ -226,10 +240,12 @@ struct Wait {
     retry_after: u64,
 }
 
-/// `{"fields": {"email": ["is taken"]}}`
+/// `{"fields": {"email": ["is taken"]}}`, and what is wrong with all of them together.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Fields {
     fields: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    form: Vec<String>,
 }
 
 impl<E> From<E> for Error

@@ -31,21 +31,23 @@ impl<'de> Deserialize<'de> for Error {
     /// A code that this build does not know (a newer server's) reads as [`Code::Internal`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <Box<RawValue>>::deserialize(deserializer)?;
-        read(text.get()).map_err(D::Error::custom)
+        Self::read(text.get()).map_err(D::Error::custom)
     }
 }
 
-/// Not generic, so that its code exists once in the browser.
-fn read(text: &str) -> serde_json::Result<Error> {
-    let mut fields: Entries = serde_json::from_str(text)?;
-    let code = fields.take_text("code")?;
-    let message = fields.take_text("message")?;
-    Ok(Error(Arc::new(Inner {
-        code: Code::from_name(&code).unwrap_or(Code::Internal),
-        message: Cow::Owned(message),
-        details: fields.take("details"),
-        cause: None,
-    })))
+impl Error {
+    /// Reads one of the wire's. Not generic, so that its code exists once in the browser.
+    pub(crate) fn read(text: &str) -> serde_json::Result<Self> {
+        let mut fields: Entries = serde_json::from_str(text)?;
+        let code = fields.take_text("code")?;
+        let message = fields.take_text("message")?;
+        Ok(Self(Arc::new(Inner {
+            code: Code::from_name(&code).unwrap_or(Code::Internal),
+            message: Cow::Owned(message),
+            details: fields.take("details"),
+            cause: None,
+        })))
+    }
 }
 
 impl ErrorEnvelope {
@@ -53,6 +55,6 @@ impl ErrorEnvelope {
     pub(crate) fn open(text: &str) -> serde_json::Result<Error> {
         let mut envelope: Entries = serde_json::from_str(text)?;
         let error = envelope.take("error");
-        read(error.as_deref().map_or("", RawValue::get))
+        Error::read(error.as_deref().map_or("", RawValue::get))
     }
 }

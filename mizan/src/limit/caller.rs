@@ -1,12 +1,14 @@
-use crate::{Result, auth, request::Scope};
+use crate::{
+    Result, auth,
+    request::{Scope, head},
+};
 use axum::extract::ConnectInfo;
 use http::request::Parts;
-use leptos::reactive::owner::with_context;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Whose calls are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     /// A user, by their id in JSON.
     User(String),
     /// The network that an address belongs to.
@@ -16,11 +18,11 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    pub(super) async fn current(scope: &Scope) -> Result<Self> {
+    pub(crate) async fn current(scope: &Scope) -> Result<Self> {
         if let Some(principal) = auth::principal().await? {
             return principal.id().map(Self::User);
         }
-        let address = with_context(|parts: &Parts| address(parts, scope)).flatten();
+        let address = head(|parts| address(parts, scope)).flatten();
         Ok(address.map_or(Self::Unknown, Self::of))
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Each function counts for each caller: for a user by their id, for everybody else by their
 //! address. Every run counts, also one during server rendering or out of another function, as
-//! guards hold there. A function's rate is its own, whatever it is called through.
+//! guards hold there. A function's rate is its own, whatever it is called through. What the server
+//! runs by itself, to see who may read what a page shows, counts apart, up to the same rate: it takes
+//! nothing from the caller, and nobody has it run more often than that.
 //!
 //! The algorithm is GCRA, the engine governor's (tower_governor's as well, which limits whole
 //! routes by address; who calls is known inside a function only): `10/min` lets ten calls through
@@ -11,10 +13,10 @@
 mod caller;
 mod rate;
 
+pub(crate) use caller::Caller;
 pub use rate::Rate;
 
 use crate::{Error, Result, request::Scope};
-use caller::Caller;
 use governor::{
     DefaultKeyedRateLimiter, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -41,7 +43,10 @@ pub(crate) async fn count(function: &'static str) -> Result<()> {
     };
     match scope.site().limits.of(function) {
         // Boxed: it is large, and most functions have no limit
-        Some(limiter) => limiter.count(function, Box::pin(Caller::current(&scope)).await?),
+        Some(limiter) => {
+            let caller = Box::pin(Caller::current(&scope)).await?;
+            limiter.count((function, scope.is_look()), caller)
+        }
         None => Ok(()),
     }
 }
@@ -66,7 +71,7 @@ impl Limits {
         }
     }
 
-    fn of(&self, function: &str) -> Option<&Limiter> {
+    pub(crate) fn of(&self, function: &str) -> Option<&Limiter> {
         if self.functions.is_empty() {
             return self.default.as_ref();
         }
@@ -86,10 +91,13 @@ const MANY: usize = 100_000;
 /// Beyond this even those share who are no neighbours.
 const TOO_MANY: usize = 10 * MANY;
 
-/// What is counted: a function, and its caller.
-type Key = (&'static str, Caller);
+/// What is counted: a function, and whether the server runs it by itself.
+type Counted = (&'static str, bool);
 
-struct Limiter {
+/// That, and for whom.
+type Key = (Counted, Caller);
+
+pub(crate) struct Limiter {
     counts: DefaultKeyedRateLimiter<Key>,
     runs: AtomicUsize,
     /// How many callers there were when they were last counted.
@@ -105,7 +113,7 @@ impl Limiter {
         }
     }
 
-    fn count(&self, function: &'static str, caller: Caller) -> Result<()> {
+    fn count(&self, counted: Counted, caller: Caller) -> Result<()> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         if run % SWEEP == SWEEP - 1 {
             self.counts.retain_recent();
@@ -118,7 +126,7 @@ impl Limiter {
             MANY..TOO_MANY => caller.site(),
             _ => caller.provider(),
         };
-        self.counts.check_key(&(function, caller)).map_err(|until| {
+        self.counts.check_key(&(counted, caller)).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
             Error::rate_limited(wait.max(Duration::from_secs(1)))
         })
@@ -139,15 +147,16 @@ mod tests {
     fn a_burst_then_one_at_a_time() {
         let limiter = Limiter::new(Rate::per_minute(3));
         for _ in 0..3 {
-            limiter.count("f", from(1)).unwrap();
+            limiter.count(("f", false), from(1)).unwrap();
         }
-        let error = limiter.count("f", from(1)).unwrap_err();
+        let error = limiter.count(("f", false), from(1)).unwrap_err();
         assert_eq!(error.code(), crate::Code::TooManyRequests);
         let wait = error.retry_after().unwrap();
         assert!((19..=20).contains(&wait.as_secs()), "{wait:?}");
-        // Another caller, another function
-        limiter.count("f", from(2)).unwrap();
-        limiter.count("g", from(1)).unwrap();
+        // Another caller, another function, a look
+        limiter.count(("f", false), from(2)).unwrap();
+        limiter.count(("g", false), from(1)).unwrap();
+        limiter.count(("f", true), from(1)).unwrap();
     }
 
     #[test]
@@ -155,7 +164,7 @@ mod tests {
         let limiter = Limiter::new(Rate::per_day(1));
         for subnet in 0..1_000_000_u64 {
             // All below one /32, as an attacker has them
-            let _ = limiter.count("f", from(subnet));
+            let _ = limiter.count(("f", false), from(subnet));
         }
         assert!(
             limiter.counts.len() <= MANY + COUNT + 20,

@@ -42,6 +42,16 @@ impl Rate {
         Self::new(times, 24 * 60 * 60)
     }
 
+    /// So many times as often.
+    pub(crate) const fn times(self, factor: u32) -> Self {
+        Self {
+            times: self
+                .times
+                .saturating_mul(NonZeroU32::MIN.saturating_add(factor - 1)),
+            ..self
+        }
+    }
+
     const fn new(times: u32, seconds: u64) -> Self {
         match NonZeroU32::new(times) {
             Some(times) => Self {

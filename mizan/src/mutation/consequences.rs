@@ -5,20 +5,21 @@
 //! [`invalidate`] counts with them. All of a request's come together in its [`Consequences`].
 
 use crate::{
-    call::{Call, server::Body},
+    call::server::{Outcome, Terms},
     context::{
         Context, Value, key_of,
         server::{Instance, Parameter, ServerContext, ServerMember},
     },
     request::Scope,
+    server::stale,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use std::{
     any::{Any, TypeId},
     cell::RefCell,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
 };
 
 /// One of the things that a function does to contexts.
@@ -106,6 +107,39 @@ impl Effect {
         }
     }
 
+    /// The parameters by whose values it tells which instances of the context are stale.
+    pub(crate) fn scope(&self, types: &[ArgumentType]) -> Vec<usize> {
+        if matches!(self.kind, Kind::AffectsAll) {
+            return Vec::new();
+        }
+        let is_told = |parameter: &Parameter| {
+            let argument = self.argument(parameter.name);
+            let mut types = types.iter();
+            types.any(|known| known.name == argument && (known.type_id)() == (parameter.type_id)())
+        };
+        let parameters = self.parameters.iter().enumerate();
+        let told = parameters.filter(|(_, parameter)| is_told(parameter));
+        told.map(|(index, _)| index).collect()
+    }
+
+    /// The name of the context.
+    pub(crate) fn context(&self) -> &'static str {
+        self.context
+    }
+
+    /// Whether it is for the caller alone.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// The member whose value the result is.
+    pub(crate) fn merges(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Merge(member) => Some(member),
+            Kind::Affects(_) | Kind::AffectsAll => None,
+        }
+    }
+
     /// What is wrong with the effect of a function that takes these arguments.
     pub(crate) fn mistake(&self, function: &str, types: &[ArgumentType]) -> Option<String> {
         if matches!(self.kind, Kind::AffectsAll) {
@@ -172,6 +206,16 @@ pub(crate) struct Stale {
 }
 
 impl Stale {
+    /// All instances that have these values.
+    #[cfg(test)]
+    pub(crate) fn of(context: &'static str, scope: Vec<(&'static str, Value)>) -> Self {
+        Self {
+            context,
+            scope,
+            own: false,
+        }
+    }
+
     pub(crate) fn concerns(&self, instance: &Instance) -> bool {
         self.context == instance.context
             && self.scope.iter().all(|(name, value)| {
@@ -290,32 +334,64 @@ impl Consequences {
     }
 }
 
-/// The effects of a call that is about to run: known before, counted when it has succeeded.
-pub(crate) struct Pending(Vec<(&'static Effect, Stale)>);
+/// The effects of a call: known before, counted when it has succeeded.
+///
+/// Where it is cut off in the middle, by its time, a panic or a browser that has gone, nobody knows
+/// what it has done: what it might have made stale is told as if it had.
+#[derive(Default)]
+pub(crate) struct Pending {
+    effects: Vec<(&'static Effect, Stale)>,
+    /// Where it was called; `None` before it has begun.
+    begun: OnceLock<Option<Scope>>,
+}
 
 impl Pending {
-    pub(crate) fn of<C: Body>(arguments: &C) -> Self {
+    pub(crate) fn of<C: Terms>(arguments: &C) -> Self {
         if C::EFFECTS.is_empty() {
-            return Self(Vec::new());
+            return Self::default();
         }
         let arguments = arguments.arguments();
         let effects = C::EFFECTS.iter();
-        Self(
-            effects
-                .map(|effect| (effect, effect.stale(&arguments)))
-                .collect(),
-        )
+        let effects = effects.map(|effect| (effect, effect.stale(&arguments)));
+        Self {
+            effects: effects.collect(),
+            begun: OnceLock::new(),
+        }
     }
 
-    /// Counts them, and what the body invalidated.
-    pub(crate) fn commit<C: Call>(self, invalidated: Vec<Stale>, result: &C::Output) {
-        if self.0.is_empty() && invalidated.is_empty() {
-            return;
+    /// Notes that the caller was let in: from here on it may do something.
+    pub(crate) fn begin(&self) {
+        if !self.effects.is_empty() {
+            let _ = self.begun.set(Scope::current());
+        }
+    }
+
+    /// Notes that it failed: what it did by itself counts for nothing.
+    pub(crate) fn fail(mut self) {
+        self.effects.clear();
+    }
+
+    /// Notes that it panicked, with what the body had invalidated by then. The rest is told where
+    /// this is dropped.
+    pub(crate) fn cut_off(self, invalidated: Vec<Stale>) {
+        cut_off(None, invalidated);
+    }
+
+    /// Counts them, and what the body invalidated. Returns what nobody tells of by themselves.
+    #[must_use]
+    pub(crate) fn commit(
+        mut self,
+        invalidated: Vec<Stale>,
+        result: &impl Outcome,
+    ) -> Option<Untold> {
+        let effects = std::mem::take(&mut self.effects);
+        if effects.is_empty() && invalidated.is_empty() {
+            return None;
         }
         let mut consequences = Consequences::default();
-        for (effect, stale) in self.0 {
+        for (effect, stale) in effects {
             match effect.kind {
-                Kind::Merge(member) => match written(result) {
+                Kind::Merge(member) => match result.written() {
                     Some(value) => consequences.merges.push(Merge {
                         instance: stale,
                         member,
@@ -328,32 +404,89 @@ impl Pending {
             }
         }
         consequences.stale.extend(invalidated);
-        // Outside a request there is nobody to tell
-        if let Some(scope) = Scope::current() {
-            scope.consequences().extend(consequences);
+        let scope = Scope::current();
+        if let Some(scope) = &scope {
+            scope.mark_uncacheable();
+        }
+        match scope {
+            Some(scope) if scope.tells() => {
+                scope.consequences().extend(consequences);
+                None
+            }
+            scope => Some(Untold {
+                scope,
+                consequences,
+            }),
         }
     }
 }
 
-/// Writes a result, if its own code can do that.
-fn written(result: &impl Serialize) -> Option<Box<RawValue>> {
-    let write = AssertUnwindSafe(|| to_raw_value(result).ok());
-    catch_unwind(write).ok().flatten()
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(scope) = self.begun.take() {
+            let effects = std::mem::take(&mut self.effects).into_iter();
+            cut_off(scope.as_ref(), effects.map(|(_, stale)| stale).collect());
+        }
+    }
+}
+
+/// Tells what a call that did not end may have made stale.
+fn cut_off(scope: Option<&Scope>, stale: Vec<Stale>) {
+    if stale.is_empty() {
+        return;
+    }
+    let consequences = Consequences {
+        stale,
+        merges: Vec::new(),
+    };
+    match scope {
+        Some(scope) => {
+            let caller = scope.identity().known();
+            stale::soon_at(Arc::clone(scope.site()), Arc::new(consequences), caller);
+        }
+        None => stale::soon(consequences),
+    }
+}
+
+/// What a call did where no answer tells of it: while a page is rendered, or outside of a request.
+pub(crate) struct Untold {
+    scope: Option<Scope>,
+    consequences: Consequences,
+}
+
+impl Untold {
+    /// Tells of it.
+    pub(crate) async fn tell(self) {
+        match self.scope {
+            Some(scope) => stale::at_once(scope, self.consequences).await,
+            None => stale::soon(self.consequences),
+        }
+    }
 }
 
 tokio::task_local! {
     /// What the body that runs has invalidated. Each call has its own: it counts if that call
     /// succeeds, whatever becomes of those around it.
-    static INVALIDATED: RefCell<Vec<Stale>>;
+    static INVALIDATED: Invalidated;
+}
+
+#[derive(Default)]
+struct Invalidated(RefCell<Vec<Stale>>);
+
+impl Drop for Invalidated {
+    fn drop(&mut self) {
+        // Nothing is left where the body has ended
+        cut_off(None, self.0.take());
+    }
 }
 
 /// Runs a body, and returns what it invalidated.
 pub(crate) async fn collect<T>(body: impl Future<Output = T>) -> (T, Vec<Stale>) {
     let body = async {
         let output = body.await;
-        (output, INVALIDATED.with(RefCell::take))
+        (output, INVALIDATED.with(|list| list.0.take()))
     };
-    INVALIDATED.scope(RefCell::default(), body).await
+    INVALIDATED.scope(Invalidated::default(), body).await
 }
 
 /// Says that an instance of a context is stale, if the function that runs succeeds.
@@ -361,8 +494,11 @@ pub(crate) async fn collect<T>(body: impl Future<Output = T>) -> (T, Vec<Stale>)
 /// For what `affects` can't say, because it is known in the body only. Browsers that show the
 /// instance get its new data with the answer, or fetch it.
 ///
-/// Outside of a function's body, and in a task that it spawned, this does nothing but log a
-/// warning.
+/// It counts in the body of a function, which has to succeed, and in the handler of a channel.
+/// Anywhere else it is told at once: in a task that a body has spawned, in a component that the
+/// server renders, in a thread or a task of the application's own, such as one that runs every
+/// night. Outside of a request it is told by all servers of the process; where there is none, a
+/// warning is logged.
 ///
 /// # Example
 ///
@@ -404,12 +540,12 @@ pub fn invalidate_all<C: Context>() {
 }
 
 fn push(stale: Stale) {
-    let context = stale.context;
-    let pushed = INVALIDATED.try_with(|list| list.borrow_mut().push(stale));
-    if pushed.is_err() {
-        tracing::warn!(
-            context,
-            "invalidated outside of a function's body: nobody is told"
-        );
+    let mut stale = vec![stale];
+    let collected = INVALIDATED.try_with(|list| list.0.borrow_mut().append(&mut stale));
+    if collected.is_err() {
+        stale::soon(Consequences {
+            stale,
+            merges: Vec::new(),
+        });
     }
 }

@@ -1,7 +1,8 @@
-use super::Scope;
+use super::{Scope, head};
+use crate::cache::{Fact, Told};
 use cookie::Cookie;
-use http::{HeaderMap, HeaderValue, header, request::Parts};
-use leptos::reactive::owner::{use_context, with_context};
+use http::{HeaderMap, HeaderValue, header};
+use leptos::reactive::owner::use_context;
 use leptos_axum::ResponseOptions;
 use percent_encoding::percent_decode_str;
 
@@ -34,6 +35,15 @@ pub fn cookies() -> Cookies {
 impl Cookies {
     /// Returns the value of a cookie: the one set in this request, else the one that came with it.
     pub fn get(&self, name: &str) -> Option<String> {
+        let value = Self::find(name);
+        Scope::with(|scope| {
+            let told = || Ok(Told::value(value.as_deref().map(str::as_bytes)));
+            scope.note(Fact::Cookie(name.into()), told);
+        });
+        value
+    }
+
+    fn find(name: &str) -> Option<String> {
         match answered(name) {
             Some(cookie)
                 if cookie
@@ -43,7 +53,7 @@ impl Cookies {
                 None
             }
             Some(cookie) => Some(cookie.value().to_owned()),
-            None => with_context(|parts: &Parts| received(&parts.headers, name)).flatten(),
+            None => head(|parts| received(&parts.headers, name)).flatten(),
         }
     }
 
@@ -99,9 +109,17 @@ pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator
     })
 }
 
+/// What goes out with the answer.
+fn options() -> Option<ResponseOptions> {
+    match Scope::current() {
+        Some(scope) if scope.run().is_some() => scope.run()?.options().cloned(),
+        _ => use_context(),
+    }
+}
+
 /// Finds a cookie among those that go out with the answer.
 fn answered(name: &str) -> Option<Cookie<'static>> {
-    let options = use_context::<ResponseOptions>()?;
+    let options = options()?;
     let parts = options.0.read().ok()?;
     let values = parts.headers.get_all(header::SET_COOKIE);
     values
@@ -120,7 +138,8 @@ fn write(cookie: &Cookie<'static>) {
         );
         return;
     };
-    let Some(options) = use_context::<ResponseOptions>() else {
+    Scope::with(Scope::mark_uncacheable);
+    let Some(options) = options() else {
         return;
     };
     let Ok(mut parts) = options.0.write() else {

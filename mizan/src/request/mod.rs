@@ -5,12 +5,16 @@
 //! task that the body spawned: take out what the task needs before spawning it.
 
 mod cookies;
+mod headers;
+mod owner;
 mod redirect;
 mod scope;
 mod state;
 
 pub(crate) use cookies::values as cookie_values;
 pub use cookies::{Cookies, cookies};
+pub use headers::{Headers, headers};
+pub(crate) use owner::{head, in_owner, owner, owner_of, with_owner};
 pub use redirect::redirect;
 pub(crate) use scope::{Scope, Way};
 pub(crate) use state::StateMap;

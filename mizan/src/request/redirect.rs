@@ -1,3 +1,6 @@
+use super::{Scope, owner, with_owner};
+use leptos::prelude::provide_context;
+
 /// Sends the browser to another page once the function has returned.
 ///
 /// In a call from the browser's code the router navigates, without loading the page anew; in a
@@ -20,7 +23,23 @@
 /// # let _ = leave;
 /// ```
 pub fn redirect(path: impl AsRef<str>) {
-    leptos_axum::redirect(&header_safe(path.as_ref()));
+    let path = header_safe(path.as_ref());
+    let run = Scope::current().filter(|scope| scope.run().is_some());
+    let Some(scope) = run else {
+        return leptos_axum::redirect(&path);
+    };
+    scope.mark_uncacheable();
+    // In an owner where there is what Leptos looks for
+    let request = scope
+        .run()
+        .and_then(|run| Some((run.head()?, run.options()?)));
+    if let Some((head, options)) = request {
+        with_owner(&owner(), || {
+            provide_context(head.clone());
+            provide_context(options.clone());
+            leptos_axum::redirect(&path);
+        });
+    }
 }
 
 /// Encodes what would not be visible ASCII: a header can't carry it, and a line break in one would

@@ -1,12 +1,13 @@
 use super::StateMap;
 use crate::{
-    Error, Result, auth::Identity, context::server::Instances,
-    mutation::consequences::Consequences, server::Site,
+    Error, Result,
+    auth::Identity,
+    cache::{Fact, Told, Tracked},
+    context::server::Instances,
+    mutation::consequences::Consequences,
+    server::{Site, stale},
 };
-use leptos::{
-    config::Env,
-    reactive::owner::{use_context, with_context},
-};
+use leptos::reactive::owner::{use_context, with_context};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
@@ -21,6 +22,9 @@ pub(crate) enum Way {
     Socket,
     /// To read a context: nothing has effects.
     Bundle,
+    /// To see whether the caller may read an instance that their page shows: what is read is thrown
+    /// away.
+    Look,
     /// To see who the caller is by now: their session is not even renewed.
     Watch,
     /// For a page, or one of Leptos's own server functions.
@@ -29,13 +33,19 @@ pub(crate) enum Way {
 
 /// What belongs to one request, reachable from everything that runs in it.
 #[derive(Clone)]
-pub(crate) struct Scope(Arc<Inner>);
+pub(crate) struct Scope {
+    inner: Arc<Inner>,
+    /// The run of a function, where its answer is to be kept.
+    tracked: Option<Arc<Tracked>>,
+}
 
 struct Inner {
     site: Arc<Site>,
     way: Way,
     /// Whether the call that the request is for was let in, and has yet to begin.
     admitted: AtomicBool,
+    /// Whether what goes stale is told before the answer: until then.
+    tells: AtomicBool,
     identity: Identity,
     instances: Instances,
     consequences: Mutex<Consequences>,
@@ -43,14 +53,50 @@ struct Inner {
 
 impl Scope {
     pub(crate) fn new(site: Arc<Site>, way: Way) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             site,
             way,
             admitted: AtomicBool::new(false),
+            tells: AtomicBool::new(matches!(way, Way::Call | Way::Socket)),
             identity: Identity::default(),
             instances: Instances::default(),
             consequences: Mutex::default(),
-        }))
+        };
+        Self {
+            inner: Arc::new(inner),
+            tracked: None,
+        }
+    }
+
+    /// The same, for a run that is to note what it asks for.
+    pub(crate) fn tracked(&self, run: &Arc<Tracked>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            tracked: Some(Arc::clone(run)),
+        }
+    }
+
+    /// The run that notes what it asks for, where there is one.
+    pub(crate) fn run(&self) -> Option<&Tracked> {
+        self.tracked.as_deref()
+    }
+
+    /// Notes that the function has asked for something, and what it was told.
+    pub(crate) fn note(&self, fact: Fact, told: impl FnOnce() -> Result<Told>) {
+        if let Some(run) = &self.tracked {
+            match told() {
+                Ok(told) => run.note(fact, told),
+                Err(_) => run.mark_uncacheable(),
+            }
+        }
+    }
+
+    /// Notes that the function does something that an answer which is kept would not, or sees
+    /// what can't be noted.
+    pub(crate) fn mark_uncacheable(&self) {
+        if let Some(run) = &self.tracked {
+            run.mark_uncacheable();
+        }
     }
 
     /// Runs `f` on the scope of the current request; `None` outside of one.
@@ -63,21 +109,40 @@ impl Scope {
         use_context()
     }
 
+    /// Whether there are so many of it.
+    pub(crate) fn is_shared_by(&self, count: usize) -> bool {
+        Arc::strong_count(&self.inner) == count
+    }
+
+    /// Whether nobody has asked for anything that is found out once, and nothing was noted.
+    pub(crate) fn is_as_new(&self) -> bool {
+        let Inner {
+            admitted,
+            identity,
+            instances,
+            ..
+        } = &*self.inner;
+        !admitted.load(Ordering::Relaxed)
+            && identity.is_as_new()
+            && instances.are_none()
+            && self.consequences().is_empty()
+    }
+
     pub(crate) fn state(&self) -> &StateMap {
-        &self.0.site.state
+        &self.inner.site.state
     }
 
     pub(crate) fn is_development(&self) -> bool {
-        self.0.site.options.env == Env::DEV
+        self.inner.site.is_development()
     }
 
-    pub(crate) fn site(&self) -> &Site {
-        &self.0.site
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.inner.site
     }
 
     /// Who the caller is.
     pub(crate) fn identity(&self) -> &Identity {
-        &self.0.identity
+        &self.inner.identity
     }
 
     /// Refuses what can't be done without setting a cookie, or without effects.
@@ -86,12 +151,12 @@ impl Scope {
     ///
     /// BAD_REQUEST on a socket, and where a context is read.
     pub(crate) fn needs_cookies(&self) -> Result<()> {
-        match self.0.way {
+        match self.inner.way {
             Way::Call | Way::Page => Ok(()),
             Way::Socket => Err(Error::bad_request(
                 "the function sets a cookie, which a socket can't: call it over HTTP",
             )),
-            Way::Bundle | Way::Watch => Err(Error::bad_request(
+            Way::Bundle | Way::Look | Way::Watch => Err(Error::bad_request(
                 "a member of a context only reads: nobody signs in or out there",
             )),
         }
@@ -99,34 +164,64 @@ impl Scope {
 
     /// Whether the caller has done something that keeps their session alive.
     pub(crate) fn renews(&self) -> bool {
-        !matches!(self.0.way, Way::Watch)
+        !matches!(self.inner.way, Way::Watch)
+    }
+
+    /// Whether it only looks who may read something.
+    pub(crate) fn is_look(&self) -> bool {
+        matches!(self.inner.way, Way::Look)
     }
 
     /// Whether it is for a page.
     pub(crate) fn is_page(&self) -> bool {
-        matches!(self.0.way, Way::Page)
+        matches!(self.inner.way, Way::Page)
     }
 
     /// Notes that the call that the request is for was counted, and its caller let in.
     pub(crate) fn admit(&self) {
-        self.0.admitted.store(true, Ordering::Relaxed);
+        self.inner.admitted.store(true, Ordering::Relaxed);
     }
 
     /// Whether that is so of the call that begins now: the first one.
     pub(crate) fn is_admitted(&self) -> bool {
-        self.0.admitted.swap(false, Ordering::Relaxed)
+        self.inner.admitted.swap(false, Ordering::Relaxed)
     }
 
     /// The instances that were rendered so far.
     pub(crate) fn instances(&self) -> &Instances {
-        &self.0.instances
+        &self.inner.instances
+    }
+
+    /// Whether what goes stale now is told before the answer; otherwise nobody does but who made it
+    /// stale.
+    pub(crate) fn tells(&self) -> bool {
+        self.inner.tells.load(Ordering::Relaxed)
+    }
+
+    /// Takes what the calls of the request have done to contexts, to tell of it: what goes stale
+    /// from now on is no longer part of that.
+    pub(crate) fn settle(&self) -> Consequences {
+        self.inner.tells.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *self.consequences())
     }
 
     /// What the calls of the request have done to contexts so far.
     pub(crate) fn consequences(&self) -> MutexGuard<'_, Consequences> {
-        self.0
+        self.inner
             .consequences
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let left = self.consequences.get_mut();
+        let left = std::mem::take(left.unwrap_or_else(PoisonError::into_inner));
+        // A request that was broken off, as by a browser that has gone: what was done is done
+        if !left.is_empty() {
+            let caller = self.identity.known();
+            stale::soon_at(Arc::clone(&self.site), Arc::new(left), caller);
+        }
     }
 }

@@ -9,16 +9,18 @@ use crate::{
     auth::{Commit, wire},
     call::{server::log, wire::JSON},
     error::ErrorEnvelope,
+    request::Scope,
 };
 use axum::{
     body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
 };
 use leptos_axum::ResponseOptions;
 use std::sync::LazyLock;
 
-const SESSION: HeaderName = HeaderName::from_static(wire::SESSION);
+pub(super) const SESSION: HeaderName = HeaderName::from_static(wire::SESSION);
 
 /// What every answer carries, put together once.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
@@ -30,11 +32,37 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     headers
 });
 
+/// The same for the answers of contexts, where nothing may have to grow.
+static READ: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HEADERS.clone();
+    // Others stand in their place in the end
+    headers.insert(header::ETAG, HeaderValue::from_static(""));
+    headers
+});
+
 /// An answer in JSON that nobody may store.
 pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+    answer(status, body, &HEADERS)
+}
+
+/// An answer in JSON, of which it has to be said who may store it, and as what.
+pub(super) fn read(
+    status: StatusCode,
+    body: Vec<u8>,
+    control: HeaderValue,
+    tag: HeaderValue,
+) -> Response<Body> {
+    let mut response = answer(status, body, &READ);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, control);
+    headers.insert(header::ETAG, tag);
+    response
+}
+
+fn answer(status: StatusCode, body: Vec<u8>, headers: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().clone_from(&HEADERS);
+    *response.headers_mut() = headers.clone();
     response
 }
 
@@ -50,6 +78,10 @@ pub(super) fn failure(
 ) -> Response<Body> {
     // What was not logged where it happened
     log("server", error);
+    written(error, more)
+}
+
+fn written(error: &Error, more: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Response<Body> {
     let status =
         StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();
@@ -70,6 +102,20 @@ pub(super) fn failure(
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
+}
+
+/// The answer that an error is; what stands around a route's body, or in an application's own
+/// handler.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response<Body> {
+        // A function logs its own errors, and says which it was
+        if Scope::current().is_none() {
+            log("server", &self);
+        }
+        let mut response = written(&self, |_| Ok(()));
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
 /// Adds what a body said about its answer, as far as it is wanted: cookies, a redirect, headers
@@ -120,7 +166,8 @@ pub(super) async fn method_not_allowed(allowed: &'static str, request: Request) 
     response
 }
 
-async fn discard(request: Request) {
+/// Reads the body of a request that nobody wants.
+pub(super) async fn discard(request: Request) {
     let (parts, body) = request.into_parts();
     body::discard(Expected::of(&parts.headers), body).await;
 }

@@ -7,29 +7,31 @@ use super::{
     Site, answer,
     body::{self, Expected},
     flush::Flush,
+    repeats::{self, Claim, Repeats, Turn},
 };
 use crate::{
     Code, Error, Result,
     auth::{self, Commit, bearer},
-    call::server::{Encoding, Registration, panicked},
+    call::server::{About, Encoding, Registration, panicked},
     context::wire,
     limit,
-    request::{Scope, Way},
+    request::{Scope, Way, in_owner, owner},
 };
 use axum::{
     body::Body,
     extract::Request,
     routing::{MethodRouter, post},
 };
+use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
-use leptos::{
-    prelude::provide_context,
-    reactive::{computed::ScopedFuture, owner::Owner},
-};
+use leptos::{prelude::provide_context, reactive::owner::Owner};
 use leptos_axum::ResponseOptions;
 use server_fn::{error::ServerFnUrlError, redirect::REDIRECT_HEADER};
-use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
+use tracing::Instrument;
 
 /// The header that says what the browser shows.
 const MOUNTED: HeaderName = HeaderName::from_static(wire::MOUNTED);
@@ -56,6 +58,52 @@ async fn handle(
             return answer::error(&error);
         }
     };
+    let key = match repeats::key(&parts.headers) {
+        Ok(key) => key,
+        Err(error) => {
+            body::discard(expected, body).await;
+            return answer::error(&error);
+        }
+    };
+    let asked = Asked {
+        parts,
+        body,
+        expected,
+    };
+    match key {
+        None => respond(function, site, asked, None).await,
+        Some(key) => without_caller(respond(function, site, asked, Some(key))).await,
+    }
+}
+
+/// A request that may have effects.
+struct Asked {
+    parts: Parts,
+    body: Body,
+    expected: Expected,
+}
+
+/// Answers a request to its end, whether or not somebody waits for the answer: one that has lost
+/// its connection asks for it again.
+async fn without_caller(
+    answer: impl Future<Output = Response<Body>> + Send + 'static,
+) -> Response<Body> {
+    let task = tokio::spawn(answer.in_current_span());
+    let answered = task.await;
+    answered.unwrap_or_else(|error| answer::error(&Error::internal(error)))
+}
+
+async fn respond(
+    function: &'static Registration,
+    site: Arc<Site>,
+    asked: Asked,
+    key: Option<Arc<str>>,
+) -> Response<Body> {
+    let Asked {
+        parts,
+        body,
+        expected,
+    } = asked;
     // What a form without JavaScript goes back to
     let form = Form::of(function, &parts.headers);
     let mounted = parts.headers.get(MOUNTED).cloned();
@@ -66,7 +114,9 @@ async fn handle(
         expected,
         encoding,
     };
-    let mut result = work.run(function, parts, received).await;
+    let (mut claim, repeats) = (None, &work.scope.site().repeats);
+    let run = |body, encoding| dispatch(function, key, repeats, &mut claim, body, encoding);
+    let mut result = work.run(&function.about, parts, received, run).await;
     let (mut failed, is_form) = (result.is_err(), form.is_some());
     let mut flush = Flush::publish(&work).await;
     if result.is_ok() && !is_form {
@@ -78,9 +128,11 @@ async fn handle(
         result = Err(error);
         Commit::default()
     });
+    let code = result.as_ref().err().map(Error::code);
     let mut response = match (form, result) {
+        (_, Ok(Done::Again(answer))) => answer.give(),
         (Some(form), result) => form.answer(function, result.map(drop)),
-        (None, Ok(text)) => complete(text, &flush),
+        (None, Ok(Done::Now(text))) => complete(text, &flush),
         // What a call inside of this one did remains done
         (None, Err(error)) => {
             flush = flush.without_data();
@@ -94,16 +146,46 @@ async fn handle(
         let for_the_router = name.as_str() == REDIRECT_HEADER && is_form;
         !(failed && goes_somewhere || for_the_router)
     });
+    if let Some(claim) = claim {
+        claim.keep(code, &mut response).await;
+    }
     answer::commit(&mut response, commit);
     response
 }
 
+/// What a call has come to.
+enum Done {
+    /// The beginning of its answer.
+    Now(Vec<u8>),
+    /// It was made before.
+    Again(repeats::Answer),
+}
+
+/// Makes a call, unless it has a key by which it was made before.
+async fn dispatch(
+    function: &'static Registration,
+    key: Option<Arc<str>>,
+    repeats: &Repeats,
+    claim: &mut Option<Claim>,
+    body: Bytes,
+    encoding: Encoding,
+) -> Result<Done> {
+    if let Some(key) = key {
+        // Boxed: it is large, and most calls have none
+        match Box::pin(repeats.turn(function.about.name, key, &body)).await? {
+            Turn::First(first) => *claim = Some(first),
+            Turn::Again(answer) => return Ok(Done::Again(answer)),
+        }
+    }
+    (function.dispatch)(body, encoding).await.map(Done::Now)
+}
+
 /// The arguments of a call, before anything of them is looked at.
-pub(super) struct Received {
+pub(super) struct Received<E> {
     pub(super) body: Body,
     pub(super) expected: Expected,
     /// How they are written, or why they are not wanted.
-    pub(super) encoding: Result<Encoding>,
+    pub(super) encoding: Result<E>,
 }
 
 /// A call on its way through the server.
@@ -115,40 +197,68 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(scope: Scope) -> Self {
+        Self::within(owner(), scope)
+    }
+
+    /// A part of what goes on in an owner that has the head of the request.
+    pub(super) fn below(head: &Owner, scope: Scope) -> Self {
+        let work = Self::within(head.child(), scope);
+        work.owner.with(|| work.introduce());
+        work
+    }
+
+    fn within(owner: Owner, scope: Scope) -> Self {
         Self {
             scope,
-            owner: owner(),
+            owner,
             options: ResponseOptions::default(),
         }
+    }
+
+    /// Whether nothing is left of what ran in a part of it: it is as good as new then.
+    pub(super) fn is_as_new(&self) -> bool {
+        let Self { scope, options, .. } = self;
+        // One is here, and one a context
+        let is_kept = !scope.is_shared_by(2) || Arc::strong_count(&options.0) != 2;
+        let is_answered = options.0.read().map_or(true, |options| {
+            options.status.is_some() || !options.headers.is_empty()
+        });
+        !is_kept && !is_answered && scope.is_as_new()
     }
 
     /// Gives what runs in the owner what a body can ask for.
     pub(super) fn provide(&self, parts: Parts) {
         self.owner.with(|| {
-            provide_context(self.scope.clone());
             provide_context(parts);
-            provide_context(self.options.clone());
+            self.introduce();
         });
     }
 
+    fn introduce(&self) {
+        provide_context(self.scope.clone());
+        provide_context(self.options.clone());
+    }
+
     /// Runs a function, if the caller may: asked before the arguments are read.
-    pub(super) async fn run(
+    pub(super) async fn run<E, T, F: Future<Output = Result<T>>>(
         &self,
-        function: &'static Registration,
+        function: &'static About,
         parts: Parts,
-        received: Received,
-    ) -> Result<Vec<u8>> {
+        received: Received<E>,
+        dispatch: impl FnOnce(Bytes, E) -> F,
+    ) -> Result<T> {
         // Pinned here, and not moved through everything around it: it is kilobytes
-        let work = pin!(self.dispatch(function, parts, received));
+        let work = pin!(self.dispatch(function, parts, received, dispatch));
         bounded(self.scope.site(), function.name, work).await
     }
 
-    async fn dispatch(
+    async fn dispatch<E, T, F: Future<Output = Result<T>>>(
         &self,
-        function: &'static Registration,
+        function: &'static About,
         parts: Parts,
-        received: Received,
-    ) -> Result<Vec<u8>> {
+        received: Received<E>,
+        dispatch: impl FnOnce(Bytes, E) -> F,
+    ) -> Result<T> {
         let Received {
             body,
             expected,
@@ -163,16 +273,16 @@ impl Work {
         };
         let body = body::read(expected, body, self.scope.site().body_limit).await?;
         self.scope.admit();
-        in_owner(&self.owner, || (function.dispatch)(body, encoding)).await
+        in_owner(&self.owner, || dispatch(body, encoding)).await
     }
 
     /// Lets the caller through, or doesn't.
-    async fn admit(
+    async fn admit<E>(
         &self,
-        function: &'static Registration,
+        function: &'static About,
         parts: Parts,
-        encoding: Result<Encoding>,
-    ) -> Result<Encoding> {
+        encoding: Result<E>,
+    ) -> Result<E> {
         bearer::present(&self.scope, &parts.headers).await?;
         let encoding = encoding?;
         self.provide(parts);
@@ -193,8 +303,8 @@ impl Work {
             return Ok(Commit::default());
         }
         let Some(news) = identity.unless_asked() else {
-            let commit = Box::pin(identity.commit(&self.scope));
-            return bounded(self.scope.site(), "session", commit).await;
+            let commit = identity.commit(&self.scope);
+            return Box::pin(bounded(self.scope.site(), "session", commit)).await;
         };
         Ok(news)
     }
@@ -237,24 +347,8 @@ fn complete(mut text: Vec<u8>, flush: &Flush) -> Response<Body> {
     }
 }
 
-/// A root owner for a request.
-///
-/// Not `Owner::new`: that would make it a child of whatever request ran on this thread last.
-pub(super) fn owner() -> Owner {
-    let owner = Owner::new_root(None);
-    // `new_root` left it as the thread's owner
-    owner.clone().unset();
-    owner
-}
-
-/// Creates a future in an owner, and runs it there.
-pub(super) fn in_owner<F: Future>(owner: &Owner, create: impl FnOnce() -> F) -> ScopedFuture<F> {
-    owner.with(|| ScopedFuture::new_untracked(create()))
-}
-
 /// Finds out how the arguments are written, or why they are not wanted.
 fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
-    const FORM: &str = "application/x-www-form-urlencoded";
     let unsupported = || {
         let also = if function.form {
             " or application/x-www-form-urlencoded"
@@ -266,26 +360,28 @@ fn encoding(headers: &HeaderMap, function: &Registration) -> Result<Encoding> {
     if function.private {
         return Err(Error::forbidden("the function is for the server's own use"));
     }
-    let value = headers.get(header::CONTENT_TYPE).ok_or_else(unsupported)?;
+    match content_type(headers) {
+        Some(Encoding::Form) if !function.form => Err(unsupported()),
+        encoding => encoding.ok_or_else(unsupported),
+    }
+}
+
+/// What the header says of a body, where it is one of those that arguments are written as.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<Encoding> {
+    let value = headers.get(header::CONTENT_TYPE)?;
     // What Mizan's own client sends needs no parsing
     if value == "application/json" {
-        return Ok(Encoding::Json);
+        return Some(Encoding::Json);
     }
-    let value: mime::Mime = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(unsupported)?;
-    if value
-        .get_param(mime::CHARSET)
-        .is_some_and(|charset| charset != mime::UTF_8)
-    {
-        return Err(unsupported());
+    let value: mime::Mime = value.to_str().ok()?.parse().ok()?;
+    let charset = value.get_param(mime::CHARSET);
+    if charset.is_some_and(|charset| charset != mime::UTF_8) {
+        return None;
     }
     match value.essence_str() {
-        "application/json" => Ok(Encoding::Json),
-        FORM if function.form => Ok(Encoding::Form),
-        _ => Err(unsupported()),
+        "application/json" => Some(Encoding::Json),
+        "application/x-www-form-urlencoded" => Some(Encoding::Form),
+        _ => None,
     }
 }
 

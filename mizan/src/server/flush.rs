@@ -6,28 +6,26 @@
 //! parameters that don't exist, and no more than [`MOST_REFRESHED`] instances are run again. What
 //! is not refreshed was invalidated all the same, and the browser fetches it.
 
-use super::{
-    Site,
-    call::{Work, in_owner},
-};
+use super::{Site, call::Work, stale::Telling};
 use crate::{
-    Result,
+    Error, Result,
     auth::principal,
     channel::{Position, server::Versions},
     context::{
         Value,
-        server::{Instance, Outcomes, Values, run_all, write_version},
+        server::{Instance, Outcomes, Values, answer_all, write_version},
         wire::LONGEST_MOUNTED,
     },
-    mutation::consequences::{Consequences, Stale},
+    mutation::consequences::Consequences,
+    request::in_owner,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures::future::join_all;
 use sfv::{BareItem, Item, List, ListEntry, Parser};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// The header that says what a call made stale: a List of RFC 9651.
-const INVALIDATE: HeaderName = HeaderName::from_static("mizan-invalidate");
+pub(super) const INVALIDATE: HeaderName = HeaderName::from_static("mizan-invalidate");
 
 /// How long that may become before only contexts are named.
 const LONGEST_INVALIDATE: usize = 4096;
@@ -41,7 +39,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// What the answer to a call says of contexts.
 #[derive(Default)]
 pub(super) struct Flush {
-    consequences: Consequences,
+    consequences: Arc<Consequences>,
     refreshed: Vec<Refreshed>,
     versions: Versions,
 }
@@ -56,16 +54,20 @@ struct Refreshed {
 impl Flush {
     /// Takes what the calls of a request did to contexts, and tells everybody else who shows them.
     pub(super) async fn publish(work: &Work) -> Self {
-        let consequences = std::mem::take(&mut *work.scope.consequences());
+        let consequences = Arc::new(work.scope.settle());
         let versions = if consequences.is_empty() {
             Versions::default()
         } else {
-            let user = match consequences.all().any(Stale::is_own) {
-                true => in_owner(&work.owner, principal).await.ok().flatten(),
-                false => None,
+            let telling = Telling::new(&work.scope, &consequences);
+            let caller = async {
+                let caller = in_owner(&work.owner, principal).await?;
+                // Who has signed out was somebody
+                if caller.is_none() && work.scope.identity().has_changed() {
+                    return Err(Error::internal("the caller is no longer who they were"));
+                }
+                Ok(caller)
             };
-            let user = user.and_then(|principal| principal.id_digest().ok());
-            work.scope.site().live.publish(&consequences, user).await
+            telling.tell(caller).await
         };
         Self {
             consequences,
@@ -83,6 +85,7 @@ impl Flush {
             return;
         }
         let Some(mounted) = mounted else { return };
+        work.scope.identity().forget().await;
         let site = work.scope.site();
         let stale = |instance: &Instance| all || stale.iter().any(|stale| stale.concerns(instance));
         let instances = instances(mounted, site).filter(stale).take(MOST_REFRESHED);
@@ -94,8 +97,10 @@ impl Flush {
                 // Before it is read
                 let version = known.or_else(|| site.live.version(instance.context));
                 let entry = site.contexts.get(instance.context);
-                let members = entry.map(|entry| &*entry.members).unwrap_or_default();
-                let outcomes = run_all(members, &instance, timeout).await;
+                let outcomes = match entry {
+                    Some(entry) => answer_all(entry, &instance, &work.scope, timeout).await,
+                    None => Outcomes::default(),
+                };
                 Refreshed {
                     instance,
                     outcomes,
@@ -111,7 +116,7 @@ impl Flush {
 
     /// Appends it to an object whose last member was just written.
     pub(super) fn write(&self, text: &mut Vec<u8>) -> Result<()> {
-        let Consequences { stale, merges } = &self.consequences;
+        let Consequences { stale, merges } = &*self.consequences;
         if !stale.is_empty() {
             text.extend_from_slice(b",\"invalidate\":");
             serde_json::to_writer(&mut *text, stale)?;

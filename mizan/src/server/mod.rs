@@ -3,8 +3,10 @@
 //! | what | where |
 //! | --- | --- |
 //! | calls, `POST /api/mizan/call/<fn>` | `call` |
+//! | functions that are views of their own | `route` |
 //! | contexts, `GET /api/mizan/ctx/<context>` | `context` |
 //! | what a call made stale, and its new data | `flush` |
+//! | what went stale, on its way to all | `stale` |
 //! | pages | `page` |
 //! | files of the site folder | `asset` |
 //! | whose session it is, `GET /api/mizan/session`; new tokens, `POST /api/mizan/token` | `session` |
@@ -12,8 +14,12 @@
 //! | requests from other sites | `cross_site` |
 //! | the word of reverse proxies | `proxies` |
 //! | headers that every answer carries | `security` |
+//! | calls that are made again, with `Idempotency-Key` | `repeats` |
 //! | bodies, their limit and the draining of the rest | `body` |
+//! | what stands in front may know | `edge` |
+//! | what is counted, on a port of its own | `metrics` |
 //! | listening, draining and stopping | `serve` |
+//! | the servers of this process | `running` |
 
 mod answer;
 mod asset;
@@ -21,31 +27,42 @@ mod body;
 mod call;
 mod context;
 pub(crate) mod cross_site;
+mod edge;
 mod flush;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod page;
 pub(crate) mod proxies;
+mod repeats;
+mod route;
+pub(crate) mod running;
 mod security;
 mod serve;
 mod session;
 mod socket;
+pub(crate) mod stale;
 
 pub use crate::registry::RegistryError;
+#[cfg(feature = "prometheus")]
+pub use metrics::Metrics;
 pub use security::ContentSecurityPolicy;
-pub use serve::{Serve, serve};
+pub use serve::{Serve, listen, serve};
 
-use self::{cross_site::CrossSite, proxies::Proxies};
+use self::{cross_site::CrossSite, proxies::Proxies, repeats::Repeats};
 use crate::{
     Rate,
     auth::{AuthnBackend, Backend, Guard, Sessions, User, Users, bearer::Bearer},
+    cache::Cache,
     call::{server::Registration, wire::PREFIX},
     channel::{
-        self, Channels,
+        Channels,
         server::{ChannelRegistration, Hub, Live},
     },
     context::server::Contexts,
     limit::Limits,
     registry::Registry,
     request::StateMap,
+    route::server::RouteRegistration,
 };
 use axum::{Router, routing::get};
 use leptos::{
@@ -53,6 +70,7 @@ use leptos::{
     config::{Env, LeptosOptions},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
 
 /// Builds the server of an application.
 ///
@@ -95,12 +113,15 @@ pub struct Mizan {
 /// What every handler of one server shares.
 pub(crate) struct Site {
     pub(crate) options: LeptosOptions,
+    /// Where it was built; `None` where that was before there was a runtime.
+    pub(crate) runtime: Option<Handle>,
     pub(crate) state: StateMap,
     pub(crate) body_limit: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) content_security_policy: ContentSecurityPolicy,
     pub(crate) contexts: Contexts,
     pub(crate) functions: HashMap<&'static str, &'static Registration>,
+    pub(crate) routes: Vec<&'static RouteRegistration>,
     pub(crate) sessions: Sessions,
     pub(crate) users: Option<Box<dyn Users>>,
     pub(crate) bearer: Option<Box<dyn Bearer>>,
@@ -108,12 +129,20 @@ pub(crate) struct Site {
     pub(crate) proxies: Proxies,
     pub(crate) cross_site: CrossSite,
     pub(crate) channels: HashMap<&'static str, &'static ChannelRegistration>,
+    pub(crate) cache: Cache,
     pub(crate) hub: Arc<Hub>,
     pub(crate) live: Live,
     pub(crate) seats: socket::Seats,
+    repeats: Repeats,
     pub(crate) sockets_per_user: usize,
     pub(crate) frames_per_second: u32,
     pub(crate) identity_recheck: Duration,
+}
+
+impl Site {
+    pub(crate) fn is_development(&self) -> bool {
+        self.options.env == Env::DEV
+    }
 }
 
 impl Mizan {
@@ -123,12 +152,14 @@ impl Mizan {
         Self {
             site: Site {
                 options,
+                runtime: None,
                 state: StateMap::default(),
                 body_limit: 1024 * 1024,
                 request_timeout: Duration::from_secs(30),
                 content_security_policy: ContentSecurityPolicy::default(),
                 contexts: Contexts::default(),
                 functions: HashMap::new(),
+                routes: Vec::new(),
                 sessions: Sessions::default(),
                 users: None,
                 bearer: None,
@@ -136,9 +167,11 @@ impl Mizan {
                 proxies: Proxies::default(),
                 cross_site: CrossSite::default(),
                 channels: HashMap::new(),
+                cache: Cache::memory(),
                 live: Live::new(&hub, std::iter::empty()),
                 hub,
                 seats: socket::Seats::default(),
+                repeats: Repeats::default(),
                 sockets_per_user: 64,
                 frames_per_second: 500,
                 identity_recheck: Duration::from_secs(4),
@@ -181,6 +214,33 @@ impl Mizan {
     /// nodes; the memory of this process by default.
     pub fn channels(mut self, channels: Channels) -> Self {
         self.site.hub = Hub::new(channels.into_layer());
+        self
+    }
+
+    /// Sets where the answers of context members are kept; up to 64 MiB of them in the memory of
+    /// this process by default.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.site.cache = cache;
+        self
+    }
+
+    /// Answers on a port of its own, and only there, with what the process counts: `GET /metrics`,
+    /// in the text of Prometheus. The guide's page on caching has a list.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn example(mizan: mizan::Mizan) -> std::io::Result<()> {
+    /// use mizan::server::Metrics;
+    ///
+    /// let mizan = mizan.metrics(Metrics::listen("127.0.0.1:9100").await?);
+    /// # let _ = mizan;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(self, metrics: Metrics) -> Self {
+        metrics.serve();
         self
     }
 
@@ -245,7 +305,7 @@ impl Mizan {
         self
     }
 
-    /// Sets how many bytes the body of a call may have; 1 MiB by default.
+    /// Sets how many bytes the body of a call or a route may have; 1 MiB by default.
     ///
     /// A larger one is answered 413. It is read to its end first, within bounds, so that the
     /// answer arrives.
@@ -254,9 +314,9 @@ impl Mizan {
         self
     }
 
-    /// Sets how long a call or a context may take, the arrival of its body included, and a page
-    /// from one piece to the next; 30 seconds by default. What takes longer is dropped, and
-    /// answered 503 where no answer has begun.
+    /// Sets how long a call or a context may take, the arrival of its body included, a route until
+    /// it begins to answer, and a page from one piece to the next; 30 seconds by default. What takes
+    /// longer is dropped, and answered 503 where no answer has begun.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.site.request_timeout = timeout;
         self
@@ -297,8 +357,8 @@ impl Mizan {
     ///
     /// # Errors
     ///
-    /// When the program's functions don't fit together: two of one name, for instance. When a
-    /// page is `SsrMode::Static`, which would give everybody what one visitor sees, and when the
+    /// When the program's functions don't fit together: two of one name, for instance, or a route
+    /// in the place of a page. When a page is `SsrMode::Static`, which would give everybody what one visitor sees, and when the
     /// Content Security Policy has letters that a header can't have.
     pub fn try_router<AppView, ShellView>(
         self,
@@ -322,6 +382,22 @@ impl Mizan {
         self.endpoints().map(|(router, _)| router)
     }
 
+    /// Describes to what stands in front of the server, a CDN, say, which contexts there are, how
+    /// long their answers are kept and what ends them: as JSON, the same bytes for every run of one
+    /// build. The guide's page on caching says what to do with it, and
+    /// `docs/edge-manifest.schema.json` what is in it.
+    ///
+    /// Of the settings only [`cache`](Self::cache) makes a difference.
+    ///
+    /// # Errors
+    ///
+    /// When the program's functions don't fit together.
+    pub fn edge_manifest(&self) -> Result<String, RegistryError> {
+        let registry = Registry::collect();
+        RegistryError::unless_empty(registry.mistakes())?;
+        Ok(edge::manifest(&registry, &self.site.cache))
+    }
+
     fn endpoints(mut self) -> Result<(Router, Arc<Site>), RegistryError> {
         let registry = Registry::collect();
         let options = &self.site.options;
@@ -334,19 +410,39 @@ impl Mizan {
                  set LEPTOS_ENV=PROD where others can reach the server"
             );
         }
+        // Sessions say nothing of it: one process has a database as well, so that they outlive it
+        if self.site.hub.is_shared() && !self.site.cache.is_shared() {
+            tracing::warn!(
+                "what mutations make stale is ended in the cache of this process only, and other \
+                 nodes go on with old answers: `.cache(Cache::connect(..))` shares them"
+            );
+        }
         let mut mistakes = registry.mistakes();
         mistakes.extend(self.configure(&registry));
         RegistryError::unless_empty(mistakes)?;
-        self.site.contexts = Contexts::new(registry.contexts, registry.members);
-        channel::server::runs(&self.site.hub);
+        self.site.cache.count();
+        let (contexts, members) = (registry.contexts.iter(), registry.members.iter());
+        self.site.contexts = Contexts::new(contexts.copied(), members.copied(), registry.all());
+        self.site.runtime = Handle::try_current().ok();
         self.site.live = Live::new(&self.site.hub, self.site.contexts.live());
         let site = Arc::new(self.site);
+        running::note(&site);
         let mut router = Router::new();
         for function in registry.functions {
             router = router.route(function.path, call::route(function, &site));
         }
+        for (path, at) in route::routes(&site) {
+            router = router.route(path, at);
+        }
+        for context in site.contexts.names() {
+            let path = format!("{PREFIX}/ctx/{context}");
+            router = router.route(&path, context::route(Some(context), &site));
+        }
         let router = router
-            .route(&format!("{PREFIX}/ctx/{{context}}"), context::route(&site))
+            .route(
+                &format!("{PREFIX}/ctx/{{context}}"),
+                context::route(None, &site),
+            )
             .route(
                 &format!("{PREFIX}/health"),
                 get(serve::health)
@@ -384,7 +480,7 @@ impl Mizan {
             Err(mistake) => mistakes.push(mistake),
         }
         let users = site.users.as_ref().map(|users| users.user_type());
-        for function in &registry.functions {
+        for function in registry.all() {
             let (name, location) = (function.name, function.location);
             match (users, (function.user_type)()) {
                 (Some(users), Some(checked)) if users.id != checked.id => mistakes.push(format!(
@@ -400,13 +496,14 @@ impl Mizan {
                 _ => {}
             }
         }
-        let rates = registry.functions.iter();
+        let rates = registry.all();
         let rates = rates.filter_map(|function| Some((function.name, function.rate?)));
         site.limits = Limits::new(rates, self.rate);
         let functions = registry.functions.iter();
         site.functions = functions
-            .map(|function| (function.name, *function))
+            .map(|function| (function.about.name, *function))
             .collect();
+        site.routes.clone_from(&registry.routes);
         let channels = registry.channels.iter();
         site.channels = channels.map(|channel| (channel.name, *channel)).collect();
         mistakes

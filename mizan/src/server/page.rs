@@ -13,6 +13,7 @@ use crate::{
     call::server::panic_text,
     context,
     request::{Scope, Way},
+    route::conflicts::{Place, conflicts},
 };
 use axum::{
     Router,
@@ -30,7 +31,8 @@ use leptos::{
 };
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use leptos_router::SsrMode;
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use server_fn::axum::server_fn_paths;
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 use tower_http::timeout::TimeoutBody;
 
 /// The application's routes; everything else is a file, or the application's "not found".
@@ -55,6 +57,7 @@ where
         })
         .collect();
     mistakes.extend(site.content_security_policy.mistake());
+    mistakes.extend(conflicts(&places(&site, &routes)));
     RegistryError::unless_empty(mistakes)?;
     let prepare = prepare(Arc::clone(&site));
     let document = {
@@ -85,6 +88,39 @@ where
         .fallback(fallback)
         .layer(from_fn_with_state(site, protect))
         .with_state(options))
+}
+
+/// Everything that the application has under a path.
+fn places(site: &Site, pages: &[AxumRouteListing]) -> Vec<Place> {
+    let routes = site.routes.iter().map(|route| Place::of(route));
+    let mut listed = HashSet::new();
+    let pages = pages
+        .iter()
+        .filter(|page| listed.insert(page.path()))
+        .map(|page| Place {
+            what: "a page".to_owned(),
+            path: page.path().to_owned(),
+            methods: page
+                .methods()
+                .map(|method| method_name(method).to_owned())
+                .collect(),
+        });
+    let functions = server_fn_paths().map(|(path, method)| Place {
+        what: "a server function of Leptos's".to_owned(),
+        path: path.to_owned(),
+        methods: vec![method.to_string()],
+    });
+    routes.chain(pages).chain(functions).collect()
+}
+
+fn method_name(method: leptos_router::Method) -> &'static str {
+    match method {
+        leptos_router::Method::Get => "GET",
+        leptos_router::Method::Post => "POST",
+        leptos_router::Method::Put => "PUT",
+        leptos_router::Method::Delete => "DELETE",
+        leptos_router::Method::Patch => "PATCH",
+    }
 }
 
 /// What is done in the page's owner before the application renders.

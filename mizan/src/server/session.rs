@@ -3,12 +3,12 @@
 use super::{
     Site, answer,
     body::{self, Expected},
-    call::{Work, bounded, in_owner},
+    call::{Work, bounded},
 };
 use crate::{
     Error, Result,
     auth::{bearer, principal},
-    request::{Scope, Way},
+    request::{Scope, Way, in_owner},
 };
 use axum::{
     body::Body,

@@ -3,15 +3,12 @@
 use super::socket::{Socket, Use, number};
 use crate::{Error, Result, json::Entries};
 use futures::{FutureExt, channel::oneshot, future::BoxFuture};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::cell::{Cell, RefCell};
 
 thread_local! {
-    static CALLS: Rc<Calls> = {
-        let calls = Rc::new(Calls::default());
-        Socket::current().carry(Rc::clone(&calls) as Rc<dyn Use>);
+    static CALLS: &'static Calls = {
+        let calls: &Calls = Box::leak(Box::default());
+        Socket::current().carry(calls);
         calls
     };
 }
@@ -40,7 +37,7 @@ pub(crate) fn call(
     mounted: Option<String>,
     arguments: &str,
 ) -> BoxFuture<'static, Result<Entries>> {
-    let calls = CALLS.with(Rc::clone);
+    let calls = CALLS.with(|calls| *calls);
     let id = calls.last_id.get() + 1;
     calls.last_id.set(id);
     let mut frame = format!(
@@ -83,7 +80,7 @@ impl Use for Calls {
         if op != "result" {
             return;
         }
-        let Some(id) = frame.take("id").and_then(|id| number(&id)) else {
+        let Some(id) = number(frame, "id") else {
             return;
         };
         let answered = {

@@ -5,17 +5,13 @@ use super::{
 use crate::{
     Code, Error,
     browser::{self, Timer},
-    channel::{
-        Position, Status,
-        sink::{Changes, Sink},
-    },
+    channel::{Position, Status, shown::Shown},
     json::Entries,
 };
-use serde_json::value::RawValue;
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,52 +24,56 @@ const PAUSE: f64 = 1000.0;
 const LONGER: f64 = 4000.0;
 
 thread_local! {
-    static CHANNELS: Rc<Channels> = {
-        let channels = Rc::new(Channels::default());
-        Socket::current().carry(Rc::clone(&channels) as Rc<dyn Use>);
+    static CHANNELS: &'static Channels = {
+        let channels: &Channels = Box::leak(Box::default());
+        Socket::current().carry(channels);
         channels
     };
 }
 
-/// The channels that go over the page's socket, with what it calls them.
+/// The channels that go over the page's socket.
 #[derive(Default)]
 pub(super) struct Channels {
-    joined: RefCell<Vec<(u64, Rc<Joined>)>>,
+    joined: RefCell<Vec<Rc<Joined>>>,
     last_id: Cell<u64>,
 }
 
 impl Channels {
-    pub(super) fn current() -> Rc<Self> {
-        CHANNELS.with(Rc::clone)
+    pub(super) fn current() -> &'static Self {
+        CHANNELS.with(|channels| *channels)
     }
 
     /// Joins a channel as soon as there is a connection, and again whenever there is another.
-    pub(super) fn join(&self, joined: Rc<Joined>) -> u64 {
+    pub(super) fn join(&self, joined: Rc<Joined>) {
         let id = self.last_id.get() + 1;
         self.last_id.set(id);
-        let frame = joined.join(id);
-        self.joined.borrow_mut().push((id, joined));
+        joined.id.set(id);
+        let frame = joined.join();
+        self.joined.borrow_mut().push(joined);
         let socket = Socket::current();
         if !socket.send(&frame) {
             socket.open();
         }
-        id
     }
 
-    pub(super) fn leave(&self, id: u64) {
-        self.joined.borrow_mut().retain(|(known, _)| *known != id);
+    pub(super) fn leave(&self, joined: &Joined) {
+        if !joined.is_asked_for() {
+            return;
+        }
+        let id = joined.id.get();
+        self.joined
+            .borrow_mut()
+            .retain(|known| known.id.get() != id);
         let socket = Socket::current();
         socket.send(&format!(r#"{{"op":"leave","id":{id}}}"#));
         socket.linger();
     }
 
     fn find(&self, id: u64) -> Option<Rc<Joined>> {
-        let joined = self.joined.borrow();
-        let found = joined.iter().find(|(known, _)| *known == id);
-        found.map(|(_, joined)| Rc::clone(joined))
+        self.all().into_iter().find(|joined| joined.id.get() == id)
     }
 
-    fn all(&self) -> Vec<(u64, Rc<Joined>)> {
+    fn all(&self) -> Vec<Rc<Joined>> {
         self.joined.borrow().clone()
     }
 }
@@ -84,60 +84,34 @@ impl Use for Channels {
     }
 
     fn opened(&self, socket: &Socket) {
-        for (id, joined) in self.all() {
-            socket.send(&joined.join(id));
+        for joined in self.all() {
+            socket.send(&joined.join());
         }
     }
 
     fn hear(&self, op: &str, frame: &mut Entries) {
-        let is_ours = matches!(
-            op,
-            "joined" | "message" | "presence" | "sent" | "left" | "error"
-        );
-        let id = is_ours.then(|| frame.take("id")).flatten();
-        let Some(id) = id.and_then(|id| number(&id)) else {
-            return;
+        let hear = match op {
+            "joined" => Joined::joined,
+            "message" => Joined::message,
+            "presence" => Joined::presence,
+            "sent" => Joined::sent,
+            "left" | "error" => Joined::refused,
+            _ => return,
         };
-        // It was left, and the server did not know yet
-        let Some(joined) = self.find(id) else { return };
-        match op {
-            "joined" => {
-                let recovered = frame
-                    .take("recovered")
-                    .is_some_and(|flag| flag.get() == "true");
-                if let Some(position) = position(frame) {
-                    joined.joined(id, position, recovered);
-                }
-            }
-            "message" => {
-                let offset = frame.take("offset").and_then(|offset| number(&offset));
-                let epoch = frame.take_text("epoch").ok();
-                if let (Some(offset), Some(message)) = (offset, frame.take("message")) {
-                    joined.message(epoch, offset, &message);
-                }
-            }
-            "presence" => joined.presence(frame),
-            "sent" => {
-                if let Ok(key) = frame.take_text("key") {
-                    joined.settled(&key);
-                }
-            }
-            _ => {
-                let error = frame.take("error");
-                let error = error.and_then(|error| serde_json::from_str::<Error>(error.get()).ok());
-                joined.refused(id, frame.take_text("key").ok().as_deref(), error);
-            }
+        // One that is not found was left, and the server did not know yet
+        if let Some(joined) = number(frame, "id").and_then(|id| self.find(id)) {
+            hear(&joined, frame);
         }
     }
 
     fn lost(&self) {
-        for (_, joined) in self.all() {
+        for joined in self.all() {
             joined.lost();
         }
     }
 
     fn changed(&self) {
-        for (_, joined) in self.all() {
+        for joined in self.all() {
             joined.changed();
         }
     }
@@ -145,8 +119,10 @@ impl Use for Channels {
 
 /// A channel on the page's socket.
 pub(super) struct Joined {
-    asked: Asked,
-    sink: Rc<dyn Sink>,
+    pub(super) asked: Asked,
+    shown: Arc<dyn Shown>,
+    /// What the socket calls it; 0 until it is asked for, when it is known from where to join it.
+    id: Cell<u64>,
     state: RefCell<Progress>,
     /// Joins again what the server could not let in.
     retry: RefCell<Option<Timer>>,
@@ -155,9 +131,8 @@ pub(super) struct Joined {
 struct Progress {
     /// Up to where the messages are known.
     position: Option<Position>,
-    status: Status,
     /// What was said and not acknowledged, in order.
-    waiting: VecDeque<Said>,
+    waiting: Vec<Said>,
     said: u64,
     /// Whether it was told since it has joined.
     knows_who_is_there: bool,
@@ -182,14 +157,14 @@ impl Said {
 }
 
 impl Joined {
-    pub(super) fn new(asked: Asked, sink: Rc<dyn Sink>) -> Self {
+    pub(super) fn new(asked: Asked, shown: Arc<dyn Shown>) -> Self {
         Self {
             asked,
-            sink,
+            shown,
+            id: Cell::default(),
             state: RefCell::new(Progress {
                 position: None,
-                status: Status::Connecting,
-                waiting: VecDeque::new(),
+                waiting: Vec::new(),
                 said: 0,
                 knows_who_is_there: false,
                 is_new: true,
@@ -198,23 +173,39 @@ impl Joined {
         }
     }
 
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.id.get() > 0
+    }
+
     /// Joins from a position on.
     pub(super) fn since(&self, position: Position) {
         self.state.borrow_mut().position = Some(position);
     }
 
+    fn status(&self) -> Status {
+        self.shown.facts().status.peek(Status::clone)
+    }
+
+    fn is_joined(&self) -> bool {
+        self.status() == Status::Joined
+    }
+
     /// The frame that asks for it.
-    fn join(&self, id: u64) -> String {
+    fn join(&self) -> String {
         let Asked {
             channel,
             params,
             presence,
         } = &self.asked;
+        let id = self.id.get();
         let mut frame =
             format!(r#"{{"op":"join","id":{id},"channel":"{channel}","params":{params}"#);
-        if let Some(position) = &self.state.borrow().position {
-            let since = serde_json::to_string(position).unwrap_or_default();
-            frame.push_str(&format!(r#","since":{since}"#));
+        if let Some(Position { epoch, offset }) = &self.state.borrow().position {
+            // A text can be written
+            let epoch = serde_json::to_string(epoch).unwrap_or_default();
+            frame.push_str(&format!(
+                r#","since":{{"epoch":{epoch},"offset":{offset}}}"#
+            ));
         }
         if *presence {
             frame.push_str(r#","presence":true"#);
@@ -224,7 +215,12 @@ impl Joined {
     }
 
     /// The server has let it in: what waits is said.
-    fn joined(&self, id: u64, position: Position, recovered: bool) {
+    fn joined(&self, frame: &mut Entries) {
+        let recovered = frame.take("recovered");
+        let recovered = recovered.is_some_and(|flag| flag.get() == "true");
+        let Some(position) = position(frame) else {
+            return;
+        };
         let (lost, frames): (_, Vec<_>) = {
             let mut state = self.state.borrow_mut();
             let lost = state.position.is_some() && !recovered;
@@ -233,21 +229,21 @@ impl Joined {
                 Some(known) if recovered => known.epoch = position.epoch,
                 known => *known = Some(position),
             }
-            state.status = Status::Joined;
             state.knows_who_is_there = false;
             let is_new = std::mem::replace(&mut state.is_new, false);
             let unsent = state.waiting.iter_mut();
             let frames = unsent.filter(|said| is_new || !said.sent).map(|said| {
-                let frame = said.frame(id);
+                let frame = said.frame(self.id.get());
                 said.sent = true;
                 frame
             });
             (lost, frames.collect())
         };
+        let facts = self.shown.facts();
         if lost {
-            self.sink.gap();
+            facts.gaps.update(|gaps| *gaps += 1);
         }
-        self.sink.status(Status::Joined);
+        facts.set_status(Status::Joined);
         let socket = Socket::current();
         for frame in frames {
             socket.send(&frame);
@@ -255,57 +251,52 @@ impl Joined {
     }
 
     /// Takes a message; with the epoch where it begins another history.
-    fn message(&self, epoch: Option<String>, offset: u64, message: &RawValue) {
+    fn message(&self, frame: &mut Entries) {
+        let (Some(offset), Some(message)) = (number(frame, "offset"), frame.take("message")) else {
+            return;
+        };
         if let Some(position) = &mut self.state.borrow_mut().position {
             position.offset = offset;
-            if let Some(epoch) = epoch {
+            if let Ok(epoch) = frame.take_text("epoch") {
                 position.epoch = epoch;
             }
         }
-        self.sink.message(message);
+        self.shown.message(&message);
     }
 
     /// Somebody has come or left.
     fn presence(&self, frame: &mut Entries) {
         let is_first = !std::mem::replace(&mut self.state.borrow_mut().knows_who_is_there, true);
-        let joined = frame.take_list("joined").into_iter();
-        let joined = joined
-            .filter_map(|mut one: Entries| Some((one.take_text("key").ok()?, one.take("meta")?)));
-        self.sink.presence(Changes {
-            is_everybody: is_first,
-            joined: joined.collect(),
-            left: frame.take_list("left"),
-        });
+        self.shown.presence(is_first, frame);
     }
 
     /// Says something, as soon as that is possible.
-    pub(super) fn say(&self, id: Option<u64>, message: String) {
-        let mut state = self.state.borrow_mut();
-        if let Status::Refused(error) = &state.status {
-            let error = error.clone();
-            drop(state);
-            self.sink.error(error);
+    pub(super) fn say(&self, message: String) {
+        let facts = self.shown.facts();
+        let status = self.status();
+        if let Status::Refused(error) = status {
+            facts.fail(error);
             return;
         }
+        let mut state = self.state.borrow_mut();
         if state.waiting.len() >= MOST_WAITING {
             drop(state);
-            self.sink
-                .error(Error::network("too many messages wait for the connection"));
+            facts.fail(Error::network("too many messages wait for the connection"));
             return;
         }
         state.said += 1;
-        let is_joined = state.status == Status::Joined;
+        let is_joined = status == Status::Joined;
         let mut said = Said {
             key: key(state.said),
             message,
             sent: false,
         };
-        let frame = id.filter(|_| is_joined).map(|id| said.frame(id));
+        let frame = is_joined.then(|| said.frame(self.id.get()));
         said.sent = is_joined;
-        state.waiting.push_back(said);
+        state.waiting.push(said);
         let waiting = state.waiting.len();
         drop(state);
-        self.sink.waiting(waiting);
+        facts.waiting.set(waiting);
         if let Some(frame) = frame {
             Socket::current().send(&frame);
         }
@@ -314,41 +305,48 @@ impl Joined {
     /// How many messages there was no connection for. Those that were sent over this one arrive
     /// before it is said that the channel is left.
     pub(super) fn unsent(&self) -> usize {
-        let state = self.state.borrow();
-        if state.status == Status::Joined {
+        if self.is_joined() {
             0
         } else {
-            state.waiting.len()
+            self.state.borrow().waiting.len()
         }
     }
 
     /// A message has arrived.
-    fn settled(&self, key: &str) {
+    fn sent(&self, frame: &mut Entries) {
+        if let Ok(key) = frame.take_text("key") {
+            self.settle(&key);
+        }
+    }
+
+    /// A message waits no more.
+    fn settle(&self, key: &str) {
         let waiting = {
             let waiting = &mut self.state.borrow_mut().waiting;
             waiting.retain(|said| said.key != key);
             waiting.len()
         };
-        self.sink.waiting(waiting);
+        self.shown.facts().waiting.set(waiting);
     }
 
     /// A message was refused, or the channel where there is no key.
-    fn refused(&self, id: u64, key: Option<&str>, error: Option<Error>) {
+    fn refused(&self, frame: &mut Entries) {
+        let error = frame.take("error");
+        let error = error.and_then(|error| Error::read(error.get()).ok());
         let error = error.unwrap_or_else(|| Error::network("the server has ended it"));
-        if let Some(key) = key {
-            self.settled(key);
-            self.sink.error(error);
+        let facts = self.shown.facts();
+        if let Ok(key) = frame.take_text("key") {
+            self.settle(&key);
+            facts.fail(error);
             return;
         }
         let passes = matches!(error.code(), Code::Unavailable | Code::TooManyRequests);
-        let status = if passes {
-            *self.retry.borrow_mut() = Some(join_later(id));
+        facts.set_status(if passes {
+            *self.retry.borrow_mut() = Some(join_later(self.id.get()));
             Status::Reconnecting
         } else {
             Status::Refused(error)
-        };
-        self.state.borrow_mut().status = status.clone();
-        self.sink.status(status);
+        });
     }
 
     /// The visitor is somebody else: what was said to or by whoever it was is none of theirs.
@@ -356,13 +354,11 @@ impl Joined {
         let unsent = {
             let mut state = self.state.borrow_mut();
             state.position = None;
-            state.status = Status::Connecting;
             std::mem::take(&mut state.waiting).len()
         };
-        self.sink.begin();
-        self.sink.status(Status::Connecting);
+        self.shown.begin();
         if unsent > 0 {
-            self.sink.error(Error::network(format!(
+            self.shown.facts().fail(Error::network(format!(
                 "{unsent} messages were not sent: somebody else has signed in"
             )));
         }
@@ -370,17 +366,11 @@ impl Joined {
 
     /// The connection is gone.
     fn lost(&self) {
-        let status = {
-            let mut state = self.state.borrow_mut();
-            state.is_new = true;
-            state.status = match state.status {
-                Status::Connecting => Status::Connecting,
-                _ => Status::Reconnecting,
-            };
-            state.status.clone()
-        };
+        self.state.borrow_mut().is_new = true;
         drop(self.retry.take());
-        self.sink.status(status);
+        if self.status() != Status::Connecting {
+            self.shown.facts().set_status(Status::Reconnecting);
+        }
     }
 }
 
@@ -389,7 +379,7 @@ fn join_later(id: u64) -> Timer {
     let pause = PAUSE + browser::jitter() * LONGER;
     Timer::new(Duration::from_millis(pause as u64), move || {
         if let Some(joined) = Channels::current().find(id) {
-            Socket::current().send(&joined.join(id));
+            Socket::current().send(&joined.join());
         }
     })
 }

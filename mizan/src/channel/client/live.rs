@@ -16,7 +16,6 @@ use crate::{
 use serde_json::value::RawValue;
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -31,9 +30,9 @@ const MOST_GLANCES: u32 = 60;
 const MOST_SHOWN: usize = 256;
 
 thread_local! {
-    static CONTEXTS: Rc<Contexts> = {
-        let contexts = Rc::new(Contexts::default());
-        Socket::current().carry(Rc::clone(&contexts) as Rc<dyn Use>);
+    static CONTEXTS: &'static Contexts = {
+        let contexts: &Contexts = Box::leak(Box::default());
+        Socket::current().carry(contexts);
         contexts
     };
 }
@@ -62,7 +61,7 @@ pub(crate) struct Hook;
 
 impl Live for Hook {
     fn shown(&self) {
-        let contexts = CONTEXTS.with(Rc::clone);
+        let contexts = Contexts::current();
         if contexts.is_looking.replace(true) {
             return;
         }
@@ -88,6 +87,10 @@ impl Live for Hook {
 }
 
 impl Contexts {
+    fn current() -> &'static Self {
+        CONTEXTS.with(|contexts| *contexts)
+    }
+
     /// Tells the server what is shown, where that has changed or there is another connection.
     fn tell(&self, anew: bool) {
         let mut shown = Page::current().live();
@@ -118,7 +121,7 @@ impl Contexts {
     }
 
     /// Notes that an instance is to have a version, and fetches it in a while.
-    fn note(self: &Rc<Self>, key: String, wanted: Option<Position>, spread: f64) {
+    fn note(&'static self, key: String, wanted: Option<Position>, spread: f64) {
         let mut stale = self.stale.borrow_mut();
         if let Some(known) = stale.iter_mut().find(|known| known.key == key) {
             known.wanted = wanted;
@@ -138,14 +141,9 @@ impl Contexts {
         }
     }
 
-    fn look_later(self: &Rc<Self>, key: String, wait: Duration, glances: u32) {
-        let this = Rc::downgrade(self);
+    fn look_later(&'static self, key: String, wait: Duration, glances: u32) {
         let name = key.clone();
-        let timer = Timer::new(wait, move || {
-            if let Some(this) = this.upgrade() {
-                this.look(name, glances);
-            }
-        });
+        let timer = Timer::new(wait, move || self.look(name, glances));
         let mut stale = self.stale.borrow_mut();
         let known = stale.iter_mut().find(|known| known.key == key);
         let before = known.and_then(|known| known._timer.replace(timer));
@@ -154,7 +152,7 @@ impl Contexts {
     }
 
     /// Fetches an instance, unless it has its version by now.
-    fn look(self: &Rc<Self>, key: String, glances: u32) {
+    fn look(&'static self, key: String, glances: u32) {
         let page = Page::current();
         let Some(instance) = page.known(&key) else {
             return self.forget(&key);
@@ -198,9 +196,9 @@ impl Use for Contexts {
         if op != "invalidate" {
             return;
         }
-        let this = CONTEXTS.with(Rc::clone);
+        let this = Contexts::current();
         let wanted = position(frame);
-        let spread = frame.take("spread").and_then(|spread| number(&spread));
+        let spread = number(frame, "spread");
         for key in frame.take_list("contexts") {
             this.note(key, wanted.clone(), spread.unwrap_or_default() as f64);
         }

@@ -4,10 +4,8 @@ use crate::{
     context::client::on_change,
     json::Entries,
 };
-use serde_json::value::RawValue;
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
     time::Duration,
 };
 
@@ -41,14 +39,15 @@ pub(super) trait Use {
 }
 
 thread_local! {
-    static SOCKET: Rc<Socket> = Rc::new(Socket::default());
+    /// Lives as long as the page.
+    static SOCKET: &'static Socket = Box::leak(Box::default());
 }
 
 /// The page's connection to the server, for everything that goes over it.
 #[derive(Default)]
 pub(super) struct Socket {
     state: RefCell<State>,
-    uses: RefCell<Vec<Rc<dyn Use>>>,
+    uses: RefCell<Vec<&'static dyn Use>>,
     /// How often it was tried to connect since it last was.
     attempts: Cell<u32>,
     /// Runs next: another attempt, or a heartbeat.
@@ -69,12 +68,12 @@ enum State {
 }
 
 impl Socket {
-    pub(super) fn current() -> Rc<Self> {
-        SOCKET.with(Rc::clone)
+    pub(super) fn current() -> &'static Self {
+        SOCKET.with(|socket| *socket)
     }
 
     /// Carries something, from now on.
-    pub(super) fn carry(&self, part: Rc<dyn Use>) {
+    pub(super) fn carry(&self, part: &'static dyn Use) {
         self.uses.borrow_mut().push(part);
     }
 
@@ -89,23 +88,18 @@ impl Socket {
     }
 
     /// Opens a connection, unless there is one, or will be.
-    pub(super) fn open(self: &Rc<Self>) {
+    pub(super) fn open(&'static self) {
         if matches!(*self.state.borrow(), State::Closed) {
             self.connect();
         }
     }
 
     /// Closes the connection in a while, if nobody needs it any more.
-    pub(super) fn linger(self: &Rc<Self>) {
+    pub(super) fn linger(&'static self) {
         if self.is_needed() {
             return;
         }
-        let socket = Rc::downgrade(self);
-        let timer = Timer::new(LINGER, move || {
-            if let Some(socket) = socket.upgrade() {
-                socket.close_unused();
-            }
-        });
+        let timer = Timer::new(LINGER, || self.close_unused());
         let before = self.lingering.borrow_mut().replace(timer);
         drop(before);
     }
@@ -114,14 +108,9 @@ impl Socket {
         self.uses.borrow().iter().any(|part| part.is_needed())
     }
 
-    fn connect(self: &Rc<Self>) {
+    fn connect(&'static self) {
         self.watch();
-        let socket = Rc::downgrade(self);
-        let connection = Connection::open(move |heard| {
-            if let Some(socket) = socket.upgrade() {
-                socket.hear(heard);
-            }
-        });
+        let connection = Connection::open(|heard| self.hear(heard));
         let is_opening = connection.is_some();
         *self.state.borrow_mut() = connection.map_or(State::Waiting, State::Opening);
         if is_opening {
@@ -132,7 +121,7 @@ impl Socket {
         }
     }
 
-    fn hear(self: &Rc<Self>, heard: Heard) {
+    fn hear(&'static self, heard: Heard) {
         match heard {
             Heard::Opened => self.opened(),
             Heard::Text(text) => {
@@ -145,7 +134,7 @@ impl Socket {
         }
     }
 
-    fn opened(self: &Rc<Self>) {
+    fn opened(&'static self) {
         let state = self.state.take();
         let State::Opening(connection) = state else {
             *self.state.borrow_mut() = state;
@@ -172,7 +161,7 @@ impl Socket {
     }
 
     /// The connection is gone: another one is tried after a while.
-    fn lose(self: &Rc<Self>) {
+    fn lose(&'static self) {
         drop(self.state.take());
         for part in self.uses() {
             part.lost();
@@ -185,7 +174,7 @@ impl Socket {
     }
 
     /// Connects anew: the visitor has become somebody else, whose cookie the server is yet to see.
-    fn begin_anew(self: &Rc<Self>) {
+    fn begin_anew(&'static self) {
         for part in self.uses() {
             part.changed();
         }
@@ -203,7 +192,7 @@ impl Socket {
         }
     }
 
-    fn wait(self: &Rc<Self>) {
+    fn wait(&'static self) {
         *self.state.borrow_mut() = State::Waiting;
         let attempts = self.attempts.get();
         self.attempts.set(attempts.saturating_add(1));
@@ -213,7 +202,7 @@ impl Socket {
         self.after(Duration::from_millis(wait as u64), Self::try_again);
     }
 
-    fn try_again(self: &Rc<Self>) {
+    fn try_again(&'static self) {
         if matches!(*self.state.borrow(), State::Waiting) {
             self.connect();
         }
@@ -221,32 +210,28 @@ impl Socket {
 
     /// Tries at once, where it waits: the network is back, or the page is looked at again. A
     /// connection may be gone without a word by then.
-    fn watch(self: &Rc<Self>) {
+    fn watch(&'static self) {
         if self.watches.replace(true) {
             return;
         }
-        let socket = Rc::downgrade(self);
-        browser::on_wake(move |why| {
-            let Some(socket) = socket.upgrade() else {
-                return;
-            };
+        browser::on_wake(|why| {
             if why == Wake::Reconnect {
-                socket.attempts.set(0);
+                self.attempts.set(0);
             }
-            socket.try_again();
-            socket.ask();
+            self.try_again();
+            self.ask();
         });
         on_change(|| Self::current().begin_anew());
     }
 
     /// Waits for the next frame; after a silence the server is asked for one.
-    fn listen(self: &Rc<Self>) {
+    fn listen(&'static self) {
         self.after(SILENCE, Self::ask);
         self.linger();
     }
 
     /// Asks the server whether it is there, and takes silence for a no.
-    fn ask(self: &Rc<Self>) {
+    fn ask(&'static self) {
         if self.send(r#"{"op":"ping"}"#) {
             self.after(PATIENCE, Self::lose);
         }
@@ -259,29 +244,24 @@ impl Socket {
         }
     }
 
-    fn after(self: &Rc<Self>, time: Duration, run: impl FnOnce(&Rc<Self>) + 'static) {
-        let socket = Rc::downgrade(self);
-        let timer = Timer::new(time, move || {
-            if let Some(socket) = socket.upgrade() {
-                run(&socket);
-            }
-        });
+    fn after(&'static self, time: Duration, run: fn(&'static Self)) {
+        let timer = Timer::new(time, move || run(self));
         let before = self.timer.borrow_mut().replace(timer);
         drop(before);
     }
 
-    fn uses(&self) -> Vec<Rc<dyn Use>> {
+    fn uses(&self) -> Vec<&'static dyn Use> {
         self.uses.borrow().clone()
     }
 }
 
-pub(super) fn number(text: &RawValue) -> Option<u64> {
-    text.get().parse().ok()
+pub(super) fn number(frame: &mut Entries, name: &str) -> Option<u64> {
+    frame.take(name)?.get().parse().ok()
 }
 
 pub(super) fn position(frame: &mut Entries) -> Option<Position> {
     Some(Position {
         epoch: frame.take_text("epoch").ok()?,
-        offset: frame.take("offset").and_then(|offset| number(&offset))?,
+        offset: number(frame, "offset")?,
     })
 }

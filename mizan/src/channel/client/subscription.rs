@@ -1,7 +1,7 @@
 use super::joined::{Channels, Joined};
 use crate::{
     Error,
-    channel::{Position, Status, sink::Sink},
+    channel::{Position, shown::Shown},
     context::Value,
 };
 use leptos::{
@@ -12,6 +12,7 @@ use send_wrapper::SendWrapper;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
 };
 
 /// A channel to join: its name and parameters.
@@ -27,12 +28,13 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn new(
         channel: &'static str,
-        values: impl Iterator<Item = (&'static str, Value)>,
+        names: &'static [&'static str],
+        values: &[Value],
         presence: bool,
     ) -> Self {
         let mut params = String::from("{");
-        for (name, value) in values {
-            if value == Value::Null {
+        for (name, value) in names.iter().zip(values) {
+            if *value == Value::Null {
                 continue;
             }
             if params.len() > 1 {
@@ -42,7 +44,7 @@ impl Asked {
             params.push_str(name);
             params.push_str("\":");
             // A parameter can be written
-            params.push_str(&serde_json::to_string(&value).unwrap_or_default());
+            params.push_str(&serde_json::to_string(value).unwrap_or_default());
         }
         params.push('}');
         Self {
@@ -57,8 +59,10 @@ impl Asked {
 pub(crate) struct Subscription(SendWrapper<Rc<Inner>>);
 
 struct Inner {
-    sink: Rc<dyn Sink>,
-    now: RefCell<Option<Rc<Now>>>,
+    asked: Box<dyn Fn() -> Asked + Send + Sync>,
+    shown: Arc<dyn Shown>,
+    /// What is asked for now.
+    now: RefCell<Option<Rc<Joined>>>,
     /// From where to join; `None` where that is now.
     since: RefCell<Option<Box<Since>>>,
     /// Whether the component is gone.
@@ -69,38 +73,18 @@ struct Inner {
 /// nobody says since when.
 type Since = dyn Fn() -> Option<Position>;
 
-/// The channel that is asked for now.
-struct Now {
-    joined: Rc<Joined>,
-    /// What the socket calls it, once it is known from where to join it.
-    id: Cell<Option<u64>>,
-}
-
 impl Subscription {
-    pub(crate) fn new(
-        asked: impl Fn() -> Asked + Send + Sync + 'static,
-        sink: Box<dyn Sink + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(asked: Box<dyn Fn() -> Asked + Send + Sync>, shown: Arc<dyn Shown>) -> Self {
         let inner = Rc::new(Inner {
-            sink: Rc::from(sink as Box<dyn Sink>),
+            asked,
+            shown,
             now: RefCell::default(),
             since: RefCell::default(),
             is_over: Cell::default(),
         });
-        let joining = SendWrapper::new(Rc::clone(&inner));
+        let following = Rc::clone(&inner);
         // After the component has said since when, and in the browser alone
-        Effect::new(move |before: Option<Option<Asked>>| {
-            // An effect runs once even if its owner is gone by then, and its signals with it
-            if joining.is_over.get() {
-                return None;
-            }
-            let (before, asked) = (before.flatten(), asked());
-            if before.as_ref() != Some(&asked) {
-                joining.begin(asked.clone(), before.is_some());
-            }
-            joining.join();
-            Some(asked)
-        });
+        Effect::new(move || following.follow());
         let leaving = SendWrapper::new(Rc::clone(&inner));
         if Owner::current().is_some() {
             on_cleanup(move || {
@@ -114,8 +98,9 @@ impl Subscription {
     pub(crate) fn send(&self, message: String) {
         let now = self.0.now.borrow().clone();
         // The effect that joins has run by the time that anybody can say something
-        let Some(now) = now else { return };
-        now.joined.say(now.id.get(), message);
+        if let Some(now) = now {
+            now.say(message);
+        }
     }
 
     pub(crate) fn since(&self, position: Signal<Option<Position>>) {
@@ -124,43 +109,52 @@ impl Subscription {
 }
 
 impl Inner {
+    /// Joins what is asked for, whenever that is another channel.
+    fn follow(&self) {
+        // An effect runs once even if its owner is gone by then, and its signals with it
+        if self.is_over.get() {
+            return;
+        }
+        let asked = (self.asked)();
+        let before = self.now.borrow().clone();
+        if before.as_ref().is_none_or(|now| now.asked != asked) {
+            self.begin(asked, before.is_some());
+        }
+        self.join();
+    }
+
     /// Another channel is asked for.
     fn begin(&self, asked: Asked, again: bool) {
         let unsent = self.leave();
         if again {
-            self.sink.begin();
-            self.sink.status(Status::Connecting);
+            self.shown.begin();
         }
         if unsent > 0 {
-            self.sink.error(Error::network(format!(
+            self.shown.facts().fail(Error::network(format!(
                 "the connection was gone: {unsent} of the messages before may be lost"
             )));
         }
-        let joined = Rc::new(Joined::new(asked, Rc::clone(&self.sink)));
-        let id = Cell::new(None);
-        *self.now.borrow_mut() = Some(Rc::new(Now { joined, id }));
+        let joined = Joined::new(asked, Arc::clone(&self.shown));
+        *self.now.borrow_mut() = Some(Rc::new(joined));
     }
 
     /// Joins it, as soon as it is known from where.
     fn join(&self) {
         let now = self.now.borrow().clone();
-        let Some(now) = now.filter(|now| now.id.get().is_none()) else {
+        let Some(now) = now.filter(|now| !now.is_asked_for()) else {
             return;
         };
         if let Some(since) = &*self.since.borrow() {
             let Some(position) = since() else { return };
-            now.joined.since(position);
+            now.since(position);
         }
-        let id = Channels::current().join(Rc::clone(&now.joined));
-        now.id.set(Some(id));
+        Channels::current().join(now);
     }
 
     /// Returns how many messages are left behind.
     fn leave(&self) -> usize {
         let Some(now) = self.now.take() else { return 0 };
-        if let Some(id) = now.id.get() {
-            Channels::current().leave(id);
-        }
-        now.joined.unsent()
+        Channels::current().leave(&now);
+        now.unsent()
     }
 }

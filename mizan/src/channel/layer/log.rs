@@ -9,7 +9,7 @@ use crate::channel::Position;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// What is retained of a group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Retained {
     pub(super) epoch: String,
     /// When its first message came, on the clock of the positions of empty groups.
@@ -167,7 +167,7 @@ impl Log {
 
     pub(super) fn at(&self, offset: u64) -> Position {
         Position {
-            epoch: self.epoch.to_string(),
+            epoch: self.epoch.as_ref().to_owned(),
             offset,
         }
     }
@@ -182,7 +182,7 @@ impl Log {
 
     pub(super) fn retained(&self) -> Retained {
         Retained {
-            epoch: self.epoch.to_string(),
+            epoch: self.epoch.as_ref().to_owned(),
             began: self.began,
             last: self.last,
             messages: self

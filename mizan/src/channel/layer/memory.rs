@@ -11,7 +11,7 @@ use futures::{
     future::{BoxFuture, ready},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -32,10 +32,17 @@ pub(crate) struct Memory {
     listener: OnceLock<Listener>,
 }
 
+struct Group {
+    name: Arc<str>,
+    /// `None` while it has no history.
+    log: Option<Log>,
+    /// Whether the node is told of it.
+    is_subscribed: bool,
+}
+
 #[derive(Default)]
 struct Groups {
-    logs: HashMap<Arc<str>, Log>,
-    subscribed: HashSet<Arc<str>>,
+    known: HashMap<Arc<str>, Group>,
     /// How much the logs take.
     bytes: usize,
     /// What came before this may have been forgotten before its time.
@@ -81,94 +88,115 @@ impl Memory {
         let now = self.now();
         let mut groups = self.groups();
         groups.sweep(now, self.limits.age);
-        let (group, log) = groups.log(group, now);
+        let Groups { known, bytes, .. } = &mut *groups;
+        let known = match known.get_mut(group) {
+            Some(known) => known,
+            None => known.entry(group.into()).or_insert_with_key(Group::new),
+        };
+        let log = known.log.get_or_insert_with(|| {
+            let log = Log::new(Uuid::new_v4().simple().to_string().into(), now);
+            *bytes += log.bytes();
+            log
+        });
         if let Some(position) = key.and_then(|key| log.find(key)) {
             return position;
         }
         let before = log.bytes();
         let message = log.push(text, key, now, self.limits);
-        let (after, position) = (log.bytes(), log.at(message.offset));
-        let epoch = Arc::clone(log.epoch());
-        groups.bytes = groups.bytes + after - before;
+        *bytes = *bytes + log.bytes() - before;
+        let position = log.at(message.offset);
+        let event = known.is_subscribed.then(|| Event::Message {
+            group: Arc::clone(&known.name),
+            epoch: Arc::clone(log.epoch()),
+            message,
+        });
         if groups.bytes > self.most_bytes {
             groups.make_room(self.most_bytes, now);
         }
-        if groups.subscribed.contains(&group) {
+        if let Some(event) = event {
             // With the lock, so that the order is the one of the offsets
-            self.tell(Event::Message {
-                group,
-                epoch,
-                message,
-            });
+            self.tell(event);
         }
         position
     }
 }
 
-impl Groups {
-    fn log(&mut self, group: &str, now: Duration) -> (Arc<str>, &mut Log) {
-        let group = match self.logs.get_key_value(group) {
-            Some((group, _)) => Arc::clone(group),
-            None => Arc::from(group),
-        };
-        let bytes = &mut self.bytes;
-        let log = self.logs.entry(Arc::clone(&group)).or_insert_with(|| {
-            let log = Log::new(Uuid::new_v4().simple().to_string().into(), now);
-            *bytes += log.bytes();
-            log
-        });
-        (group, log)
+impl Group {
+    fn new(name: &Arc<str>) -> Self {
+        Self {
+            name: Arc::clone(name),
+            log: None,
+            is_subscribed: false,
+        }
     }
 
+    fn is_of_use(&self) -> bool {
+        self.is_subscribed || self.log.is_some()
+    }
+}
+
+impl Groups {
     /// Forgets, now and then, the histories of which nothing is left.
     fn sweep(&mut self, now: Duration, age: Duration) {
         if now.saturating_sub(self.swept) < age / 4 {
             return;
         }
         self.swept = now;
-        let subscribed = &self.subscribed;
-        self.logs.retain(|group, log| {
-            subscribed.contains(group) || now.saturating_sub(log.touched) <= age
+        let mut bytes = 0;
+        self.known.retain(|_, group| {
+            let is_over = |log: &mut Log| now.saturating_sub(log.touched) > age;
+            if !group.is_subscribed {
+                group.log.take_if(is_over);
+            }
+            bytes += group.log.as_ref().map_or(0, Log::bytes);
+            group.is_of_use()
         });
-        self.bytes = self.logs.values().map(Log::bytes).sum();
+        self.bytes = bytes;
     }
 
     fn make_room(&mut self, most_bytes: usize, now: Duration) {
-        let mut oldest: Vec<_> = self
-            .logs
-            .iter()
-            .map(|(group, log)| (log.touched, Arc::clone(group)))
-            .collect();
-        oldest.sort_unstable();
-        for (_, group) in oldest {
+        let groups = self.known.values_mut();
+        let mut oldest: Vec<_> = groups.filter(|group| group.log.is_some()).collect();
+        oldest.sort_unstable_by_key(|group| group.log.as_ref().map(|log| log.touched));
+        for group in oldest {
             // Some more than needed, so that it is not done for each message
             if self.bytes <= most_bytes / 8 * 7 {
                 break;
             }
-            if let Some(log) = self.logs.remove(&group) {
+            if let Some(log) = group.log.take() {
                 self.bytes -= log.bytes();
             }
         }
+        self.known.retain(|_, group| group.is_of_use());
         self.forgotten = now;
     }
 }
 
 impl Layer for Memory {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn listen(&self, listener: Listener) {
         let _ = self.listener.set(listener);
     }
 
     fn subscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.groups().subscribed.insert(group.into());
+        let mut groups = self.groups();
+        let known = groups.known.entry(group.into());
+        known.or_insert_with_key(Group::new).is_subscribed = true;
         ready(Ok(())).boxed()
     }
 
     fn unsubscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, ()> {
         let now = self.now();
         let mut groups = self.groups();
-        groups.subscribed.remove(group);
-        if let Some(log) = groups.logs.get_mut(group) {
-            log.touched = now;
+        if let Some(known) = groups.known.get_mut(group) {
+            known.is_subscribed = false;
+            match &mut known.log {
+                Some(log) => log.touched = now,
+                None => drop(groups.known.remove(group)),
+            }
         }
         ready(()).boxed()
     }
@@ -184,7 +212,7 @@ impl Layer for Memory {
 
     fn has<'a>(&'a self, group: &'a str, key: &'a str) -> BoxFuture<'a, Result<bool>> {
         let groups = self.groups();
-        let log = groups.logs.get(group);
+        let log = groups.known.get(group).and_then(|known| known.log.as_ref());
         let has = log.is_some_and(|log| log.find(key).is_some());
         ready(Ok(has)).boxed()
     }
@@ -196,8 +224,9 @@ impl Layer for Memory {
     ) -> BoxFuture<'a, Result<Past>> {
         let now = self.now();
         let mut groups = self.groups();
-        let Groups { logs, bytes, .. } = &mut *groups;
-        let retained = logs.get_mut(group).map(|log| {
+        let Groups { known, bytes, .. } = &mut *groups;
+        let log = known.get_mut(group).and_then(|known| known.log.as_mut());
+        let retained = log.map(|log| {
             *bytes -= log.bytes();
             log.expire(now, self.limits);
             *bytes += log.bytes();

@@ -6,6 +6,7 @@
 //! | `memory` | one process, by default |
 //! | `redis` | `redis:`: a stream for each group, and publish/subscribe |
 //! | `nats` | `nats:`: one stream of JetStream for all groups |
+//! | `reads` | reads of the past that those share who ask at the same time |
 //!
 //! A layer numbers the messages of a group without gaps and hands them to every node that has
 //! subscribed, in order. Where it has lost some, because it was cut off for longer than the
@@ -15,6 +16,8 @@ mod log;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "redis")]
+mod reads;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(test)]
@@ -79,7 +82,7 @@ pub(crate) enum Event {
     },
     /// Messages of any group may never come.
     #[cfg_attr(
-        not(any(feature = "redis", feature = "nats")),
+        not(any(test, feature = "redis", feature = "nats")),
         expect(dead_code, reason = "memory loses nothing on the way")
     )]
     Lost,
@@ -92,6 +95,11 @@ pub(crate) type Listener = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Carries messages between nodes.
 pub(crate) trait Layer: Send + Sync + fmt::Debug {
+    /// Whether it reaches other nodes.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// Starts to tell the node; called once, before anything else.
     fn listen(&self, listener: Listener);
 

@@ -85,9 +85,11 @@ impl ChannelsBuilder {
     /// | `redis:..`, `rediss:..` | `redis` | streams, and publish/subscribe |
     /// | `nats:..`, `tls:..` | `nats` | a stream of JetStream, and publish/subscribe |
     ///
-    /// NATS takes several URLs with commas between them. The path of the first is what the
-    /// application is called there, `mizan` if there is none: another one on the same server needs
-    /// another name.
+    /// Another application on the same server needs another name, which is `mizan` unless the URL
+    /// says it: for Redis in its query, `redis://host?prefix=shop`, for NATS as its path,
+    /// `nats://host/shop`. It has letters, digits, `-` and `_`.
+    ///
+    /// NATS takes several URLs with commas between them; the name is in the first.
     ///
     /// # Errors
     ///
@@ -99,7 +101,7 @@ impl ChannelsBuilder {
             #[cfg(feature = "redis")]
             "redis" | "rediss" => match Redis::connect(url, self.0).await {
                 Ok(layer) => Ok(Channels(Box::new(layer))),
-                Err(error) => Err(ConnectError(error.into())),
+                Err(error) => Err(ConnectError(error)),
             },
             #[cfg(feature = "nats")]
             "nats" | "tls" => match Nats::connect(url, self.0).await {

@@ -10,26 +10,31 @@ use std::sync::Arc;
 /// where they show the same page.
 pub(super) struct Frames<F> {
     encode: F,
-    encoded: Vec<(u64, Utf8Bytes)>,
+    first: Option<(u64, Utf8Bytes)>,
+    further: Vec<(u64, Utf8Bytes)>,
 }
 
 impl<F: Fn(u64) -> Utf8Bytes> Frames<F> {
     pub(super) fn new(encode: F) -> Self {
         Self {
             encode,
-            encoded: Vec::new(),
+            first: None,
+            further: Vec::new(),
         }
     }
 
     pub(super) fn of(&mut self, id: u64) -> Utf8Bytes {
         /// How many are looked through.
         const MOST: usize = 32;
-        if let Some((_, frame)) = self.encoded.iter().find(|(known, _)| *known == id) {
+        let mut encoded = self.first.iter().chain(&self.further);
+        if let Some((_, frame)) = encoded.find(|(known, _)| *known == id) {
             return frame.clone();
         }
         let frame = (self.encode)(id);
-        if self.encoded.len() < MOST {
-            self.encoded.push((id, frame.clone()));
+        if self.first.is_none() {
+            self.first = Some((id, frame.clone()));
+        } else if self.further.len() < MOST {
+            self.further.push((id, frame.clone()));
         }
         frame
     }

@@ -3,7 +3,7 @@ use crate::{
     Error, Result,
     channel::{Channel, Position},
     context::key_of,
-    request::Scope,
+    server::running,
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -80,7 +80,8 @@ pub(super) fn group<C: ChannelHandler>(channel: &C) -> String {
 pub async fn push<C: ChannelHandler>(channel: &C, message: C::ServerMessage) -> Result<Position> {
     let text = Bytes::from(serde_json::to_vec(&message)?);
     drop(message);
-    current_hub()?.publish(&group(channel), text, None).await
+    let site = running::current()?;
+    site.hub.publish(&group(channel), text, None).await
 }
 
 /// Returns where the group of a channel is.
@@ -89,32 +90,7 @@ pub async fn push<C: ChannelHandler>(channel: &C, message: C::ServerMessage) -> 
 ///
 /// As of [`push`].
 pub async fn position<C: ChannelHandler>(channel: &C) -> Result<Position> {
-    current_hub()?.position(&group(channel)).await
-}
-
-/// The servers that run in this process: what is sent outside of a request goes to the only one.
-static HUBS: Mutex<Vec<Weak<Hub>>> = Mutex::new(Vec::new());
-
-/// Notes that a server runs.
-pub(crate) fn runs(hub: &Arc<Hub>) {
-    let mut hubs = HUBS.lock().unwrap_or_else(PoisonError::into_inner);
-    hubs.retain(|hub| hub.strong_count() > 0);
-    hubs.push(Arc::downgrade(hub));
-}
-
-fn current_hub() -> Result<Arc<Hub>> {
-    if let Some(scope) = Scope::current() {
-        return Ok(Arc::clone(&scope.site().hub));
-    }
-    let hubs = HUBS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut running = hubs.iter().filter_map(Weak::upgrade);
-    match (running.next(), running.next()) {
-        (Some(hub), None) => Ok(hub),
-        (None, _) => Err(Error::internal("no server runs in this process")),
-        (Some(_), Some(_)) => Err(Error::internal(
-            "several servers run in this process: which one is meant, only a request to it tells",
-        )),
-    }
+    running::current()?.hub.position(&group(channel)).await
 }
 
 /// How long what a member says of itself may be, in bytes of JSON.

@@ -100,7 +100,7 @@ impl At {
 
     fn position(&self) -> Position {
         Position {
-            epoch: self.epoch.to_string(),
+            epoch: self.epoch.as_ref().to_owned(),
             offset: self.offset,
         }
     }
@@ -132,6 +132,11 @@ impl std::fmt::Debug for Hub {
 }
 
 impl Hub {
+    /// Whether other nodes hear of what this one says.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.layer.is_shared()
+    }
+
     pub(crate) fn new(layer: Box<dyn Layer>) -> Arc<Self> {
         let hub = Arc::new(Self {
             layer,

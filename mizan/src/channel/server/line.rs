@@ -4,14 +4,15 @@ use super::frames;
 use crate::channel::layer::Message;
 use axum::extract::ws::Utf8Bytes;
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     iter::{Chain, Map},
     option,
+    pin::Pin,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
     vec,
 };
 
@@ -152,19 +153,8 @@ impl Line {
     /// # Errors
     ///
     /// Where the socket has to end.
-    pub(crate) fn take(&self) -> impl Future<Output = Result<Frames, End>> {
-        poll_fn(|cx| {
-            let mut waiting = self.waiting();
-            let taken = waiting.take();
-            if !matches!(&taken, Ok(frames) if frames.is_empty()) {
-                return Poll::Ready(taken);
-            }
-            match &mut waiting.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-            Poll::Pending
-        })
+    pub(crate) fn take(&self) -> Taking<'_> {
+        Taking(self)
     }
 
     /// Takes what waits now.
@@ -178,6 +168,33 @@ impl Line {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for frames; dropped, it is woken no more.
+pub(crate) struct Taking<'a>(&'a Line);
+
+impl Future for Taking<'_> {
+    type Output = Result<Frames, End>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiting = self.0.waiting();
+        let taken = waiting.take();
+        if !matches!(&taken, Ok(frames) if frames.is_empty()) {
+            return Poll::Ready(taken);
+        }
+        match &mut waiting.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        // What the task itself adds meanwhile, it sends itself
+        self.0.waiting().waker = None;
     }
 }
 

@@ -23,7 +23,6 @@ mod registration;
 pub(crate) mod render;
 
 pub use config::{Channels, ChannelsBuilder, ConnectError};
-pub(crate) use handler::runs;
 pub use handler::{ChannelContext, ChannelHandler, position, push};
 pub use registration::{ChannelRegistration, ServerAddress};
 pub(crate) use {

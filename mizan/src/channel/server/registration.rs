@@ -81,7 +81,7 @@ impl<C: ChannelHandler> Handler for C {
                 let text = text.split(" at line ").next().unwrap_or_default();
                 Error::validation(format!(
                     "the message can't be read: {}",
-                    crate::call::server::shorten(text)
+                    crate::error::shorten(text)
                 ))
             })?;
             let answer = ChannelHandler::receive(self, cx, message).await?;

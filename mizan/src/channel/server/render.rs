@@ -1,20 +1,17 @@
 //! A channel in a page that is being rendered: nothing is joined.
 
 use crate::{
-    channel::{Position, sink::Sink},
+    channel::{Position, shown::Shown},
     context::Value,
 };
 use leptos::prelude::Signal;
+use std::sync::Arc;
 
 /// A channel that the browser will ask for.
 pub(crate) struct Asked;
 
 impl Asked {
-    pub(crate) fn new(
-        _: &'static str,
-        _: impl Iterator<Item = (&'static str, Value)>,
-        _: bool,
-    ) -> Self {
+    pub(crate) fn new(_: &'static str, _: &'static [&'static str], _: &[Value], _: bool) -> Self {
         Self
     }
 }
@@ -22,10 +19,7 @@ impl Asked {
 pub(crate) struct Subscription;
 
 impl Subscription {
-    pub(crate) fn new(
-        _: impl Fn() -> Asked + Send + Sync + 'static,
-        _: Box<dyn Sink + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(_: Box<dyn Fn() -> Asked + Send + Sync>, _: Arc<dyn Shown>) -> Self {
         Self
     }
 

@@ -9,7 +9,7 @@ use crate::{
     browser::{self, Request, Response, Timer, Wake},
     call::wire::PREFIX,
     channel::client::live::Hook,
-    context::{Context, ContextOptions, Value, key_of, push_escaped},
+    context::{Context, ContextOptions, Value, key_of, percent_encoded},
 };
 use futures::future::{AbortHandle, Abortable};
 use leptos::{
@@ -537,7 +537,7 @@ impl Instance {
                 Value::Bool(flag) => flag.to_string(),
                 Value::Integer(number) => number.to_string(),
                 Value::Large(number) => number.to_string(),
-                Value::Text(text) => encoded(text),
+                Value::Text(text) => percent_encoded(text),
             };
             url.push(separator);
             url.push_str(name);
@@ -564,20 +564,4 @@ async fn pause(least: u32, attempt: u32) {
     // Between half of it and all (AWS's "equal jitter")
     let backoff = longest / 2 + (f64::from(longest / 2) * browser::jitter()) as u32;
     browser::sleep(least.min(LONGEST_WAIT).max(backoff)).await;
-}
-
-/// The digits of a URL (RFC 3986, section 2.1).
-const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
-
-/// Encodes all but what RFC 3986, section 2.3, calls unreserved.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(byte.into());
-        } else {
-            push_escaped(&mut encoded, byte, UPPER_CASE);
-        }
-    }
-    encoded
 }

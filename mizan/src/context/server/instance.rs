@@ -1,11 +1,16 @@
 use super::registration::{ContextRegistration, Parameters};
 use crate::{
     Error, Result,
-    call::server::{MOST_NAMED, shorten},
+    call::server::panicked,
     context::{Context, ContextParam, Value, key_of},
+    error::{MOST_NAMED, shorten},
 };
 use serde::{Serialize, ser::SerializeMap};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// A context with values for its parameters.
 #[derive(Clone)]
@@ -30,9 +35,11 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// VALIDATION_ERROR where they are others.
+    /// VALIDATION_ERROR where they are others; INTERNAL_ERROR where a type of the application's
+    /// panics over them.
     pub(crate) fn read(context: &ContextRegistration, mut values: Values) -> Result<Self> {
-        let read = (context.read)(&mut values);
+        let read = catch_unwind(AssertUnwindSafe(|| (context.read)(&mut values)));
+        let read = read.map_err(|panic| panicked(context.name, &*panic))?;
         values.finish(read).map(|(parameters, values)| Self {
             context: context.name,
             parameters,
@@ -106,12 +113,13 @@ impl Values {
     pub fn take<T: ContextParam>(&mut self, name: &str) -> Option<T> {
         let index = self.given.iter().position(|(known, _)| known == name);
         let value = index.map(|index| self.given.swap_remove(index).1);
-        let message = match &value {
-            Some(_) => format!("is not {}", T::EXPECTED),
-            None => "is missing".to_owned(),
-        };
+        let is_given = value.is_some();
         let read = T::from_value(value.unwrap_or(Value::Null));
         if read.is_none() {
+            let message = match is_given {
+                true => format!("is not {}", T::EXPECTED),
+                false => "is missing".to_owned(),
+            };
             self.mistake(name, message);
         }
         read

@@ -14,10 +14,10 @@ mod registration;
 
 pub(crate) use {
     instance::Instance,
-    outcome::{Outcomes, run_all, write_version},
+    outcome::{Outcome, Outcomes, answer_all, write_version},
     page::{Handle, Instances, Overlay, Source, start_global},
-    registration::Contexts,
     registration::ServerContext as Providable,
+    registration::{Contexts, Entry, Parameters, Public},
 };
 pub use {
     instance::Values,

@@ -1,8 +1,14 @@
 use super::{
     Instance, ServerMember,
-    registration::{MemberRegistration, Parameters},
+    registration::{Answer, Entry, Parameters},
 };
-use crate::{Code, Error, Result, call::server as call, channel::Position};
+use crate::{
+    Code, Error, Result,
+    cache::{Answered, Refused, Shared},
+    call::server::{self as call, Admitted},
+    channel::Position,
+    request::Scope,
+};
 use futures::{
     FutureExt,
     future::{BoxFuture, join_all},
@@ -20,20 +26,71 @@ pub(super) fn run<M: ServerMember>(
     parameters: &Parameters,
     timeout: Duration,
 ) -> BoxFuture<'static, Arc<dyn Outcome>> {
-    let arguments = parameters.downcast_ref::<M::Context>().map(M::of);
+    outcome(parameters, timeout, |arguments: M| {
+        call::run(arguments, Admitted::No)
+    })
+}
+
+/// Runs a member for a caller who was let in.
+pub(super) fn body<M: ServerMember>(
+    parameters: &Parameters,
+    timeout: Duration,
+) -> BoxFuture<'static, Arc<dyn Outcome>> {
+    outcome(parameters, timeout, |arguments: M| {
+        call::run(arguments, Admitted::Yes)
+    })
+}
+
+fn outcome<M: ServerMember, F>(
+    parameters: &Parameters,
+    timeout: Duration,
+    run: fn(M) -> F,
+) -> BoxFuture<'static, Arc<dyn Outcome>>
+where
+    F: Future<Output = Result<M::Output>> + Send + 'static,
+{
+    let parameters = Arc::clone(parameters);
     async move {
-        let result = match arguments {
-            Some(arguments) => tokio::time::timeout(timeout, call::call(arguments))
-                .await
-                .unwrap_or_else(|_| Err(Error::unavailable("the function took too long"))),
-            None => Err(Error::internal(format!(
-                "two contexts are named like that of `{}`",
-                M::NAME
-            ))),
-        };
-        Arc::new(result) as Arc<dyn Outcome>
+        let run = async { run(arguments(&parameters)?).await };
+        Arc::new(in_time::<M, _>(run, timeout).await) as Arc<dyn Outcome>
     }
     .boxed()
+}
+
+/// Lets the caller of a member in, or doesn't.
+pub(super) fn admit<M: ServerMember>(
+    parameters: &Parameters,
+    timeout: Duration,
+) -> BoxFuture<'static, Result<()>> {
+    let parameters = Arc::clone(parameters);
+    async move {
+        let admit = async { call::admit(&arguments::<M>(&parameters)?, Admitted::No).await };
+        let admitted = in_time::<M, _>(admit, timeout).await;
+        admitted.inspect_err(|error| call::log(M::NAME, error))
+    }
+    .boxed()
+}
+
+/// Copies the arguments out of the parameters, by the types' own code.
+fn arguments<M: ServerMember>(parameters: &Parameters) -> Result<M> {
+    let arguments = parameters.downcast_ref::<M::Context>().map(M::of);
+    arguments.ok_or_else(|| {
+        let name = M::NAME;
+        Error::internal(format!("two contexts are named like that of `{name}`"))
+    })
+}
+
+/// Does something for a member that may take too long, or panic.
+async fn in_time<M: ServerMember, T>(
+    work: impl Future<Output = Result<T>>,
+    timeout: Duration,
+) -> Result<T> {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    match tokio::time::timeout(timeout, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(call::panicked(M::NAME, &*panic)),
+        Err(_) => Err(Error::unavailable("the function took too long")),
+    }
 }
 
 /// What a member ended in: typed for those who read it here, JSON for the wire.
@@ -62,29 +119,52 @@ impl<T: Serialize + Send + Sync + 'static> Outcome for Result<T> {
 pub(super) fn typed<M: crate::Call<Output: Clone>>(
     outcome: &Arc<dyn Outcome>,
 ) -> Result<M::Output> {
-    let outcome: &dyn Any = &**outcome;
-    outcome
-        .downcast_ref::<Result<M::Output>>()
-        .cloned()
-        .unwrap_or_else(|| {
-            Err(Error::internal(format!(
-                "two functions are registered as the member `{}`",
-                M::NAME
-            )))
-        })
+    // Copying and reading it runs the type's own code
+    let read = AssertUnwindSafe(|| read::<M>(outcome));
+    catch_unwind(read).unwrap_or_else(|panic| Err(call::panicked(M::NAME, &*panic)))
 }
 
-/// Runs the members of an instance concurrently, each for at most `timeout`.
-pub(crate) async fn run_all(
-    members: &[&'static MemberRegistration],
+fn read<M: crate::Call<Output: Clone>>(outcome: &Arc<dyn Outcome>) -> Result<M::Output> {
+    let any: &dyn Any = &**outcome;
+    if let Some(result) = any.downcast_ref::<Result<M::Output>>() {
+        return result.clone();
+    }
+    if let Some(answered) = Answered::of(&**outcome) {
+        return match answered.value() {
+            Some(value) => read::<M>(value),
+            None => Ok(serde_json::from_slice(answered.text())?),
+        };
+    }
+    if let Some(Refused(error)) = any.downcast_ref() {
+        return Err(error.clone());
+    }
+    Err(Error::internal(format!(
+        "two functions are registered as the member `{}`",
+        M::NAME
+    )))
+}
+
+/// Answers what the members say of an instance, all at once, each for at most `timeout`.
+pub(crate) async fn answer_all(
+    entry: &Entry,
     instance: &Instance,
+    scope: &Scope,
     timeout: Duration,
 ) -> Outcomes {
-    let runs = members.iter().map(async |member| {
-        let outcome = (member.run)(&instance.parameters, timeout).await;
-        (member.name, outcome)
-    });
-    Outcomes(join_all(runs).await)
+    let (mut outcomes, mut waiting) = (Vec::new(), Vec::new());
+    for (index, (name, answer)) in entry.answers(instance, scope, timeout).enumerate() {
+        match answer {
+            Answer::Now(outcome) => outcomes.push((name, outcome)),
+            Answer::Soon(answer) => waiting.push((index, name, answer)),
+        }
+    }
+    let waiting = waiting.into_iter();
+    let late = waiting.map(async |(index, name, answer)| (index, (name, answer.await)));
+    for (index, outcome) in join_all(late).await {
+        // In the order of their names: those before it are there
+        outcomes.insert(index, outcome);
+    }
+    Outcomes(outcomes)
 }
 
 /// What the members of a bundle ended in, by name.
@@ -106,6 +186,31 @@ impl Outcomes {
             .iter()
             .filter_map(|(_, outcome)| outcome.failure())
             .any(passing)
+    }
+
+    /// How much there is to write, about: nothing is missing where all of it came out of the cache.
+    pub(crate) fn size(&self) -> usize {
+        let members = self.0.iter().map(|(name, outcome)| {
+            let text = Answered::of(&**outcome).map_or(0, |answered| answered.text().len());
+            name.len() + text + "\"\":,".len()
+        });
+        members.sum::<usize>() + "{\"data\":{}}".len()
+    }
+
+    /// How it may be kept on its way to the browser; `None` where some of it is the caller's alone.
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        let members = self.0.iter();
+        let shared = members.map(|(_, outcome)| Answered::of(&**outcome)?.shared());
+        shared.reduce(|one, other| Some(one?.and(other?))).flatten()
+    }
+
+    /// Where the answers came from, as a Dictionary of RFC 9651.
+    pub(crate) fn sources(&self) -> String {
+        let member = |(name, outcome): &(_, Arc<dyn Outcome>)| {
+            let source = Answered::of(&**outcome).map_or("none", Answered::source);
+            format!("{name}={source}")
+        };
+        self.0.iter().map(member).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether the caller may read it: no member has refused them. `None` where one did not say.

@@ -3,7 +3,7 @@
 use super::{
     Instance, Outcomes, ServerContext,
     outcome::{Outcome, typed, write_version},
-    registration::{MemberRegistration, Parameters},
+    registration::{Answer, Entry},
 };
 use crate::{
     Result,
@@ -29,7 +29,6 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 /// The instances of one request.
@@ -43,6 +42,10 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
+    pub(crate) fn are_none(&self) -> bool {
+        self.global.get().is_none() && self.slots.load(Ordering::Relaxed) == 0
+    }
+
     /// The instance of a provider, running from now on, or already.
     fn provided(&self, instance: &Instance, scope: &Scope, page: &dyn SharedContext) -> Handle {
         let key = instance.key();
@@ -72,8 +75,11 @@ enum Run {
 
 impl Run {
     /// Starts a member. Most have their answer at once: waiting for it would cost more.
-    fn start(member: &MemberRegistration, parameters: &Parameters, timeout: Duration) -> Self {
-        let mut run = (member.run)(parameters, timeout);
+    fn start(answer: Answer) -> Self {
+        let mut run = match answer {
+            Answer::Now(outcome) => return Self::Ended(outcome),
+            Answer::Soon(run) => run,
+        };
         match run.as_mut().now_or_never() {
             Some(outcome) => Self::Ended(outcome),
             None => Self::UnderWay(ScopedFuture::new_untracked(run).shared()),
@@ -99,7 +105,7 @@ pub(crate) fn start_global(scope: &Scope) {
             .site()
             .contexts
             .get(Global::NAME)
-            .is_some_and(|global| !global.members.is_empty())
+            .is_some_and(Entry::has_members)
     {
         let global = start(&Instance::of(Global), FIRST_SLOT, scope, &*shared_context);
         // Called once for each scope
@@ -115,17 +121,12 @@ fn start(instance: &Instance, slot: usize, scope: &Scope, page: &dyn SharedConte
     let site = scope.site();
     // What is read from here on is at least of this version
     let version = site.live.version(instance.context);
-    let members = site
-        .contexts
-        .get(instance.context)
-        .map(|entry| &entry.members);
-    let running: Arc<[_]> = members
+    let entry = site.contexts.get(instance.context);
+    let answers = entry.map(|entry| entry.answers(instance, scope, site.request_timeout));
+    let running: Arc<[_]> = answers
         .into_iter()
         .flatten()
-        .map(|member| {
-            let run = Run::start(member, &instance.parameters, site.request_timeout);
-            (member.name, run)
-        })
+        .map(|(name, answer)| (name, Run::start(answer)))
         .collect();
     let all = Arc::clone(&running);
     // In the page's owner: who it is stands in the request
@@ -178,7 +179,11 @@ impl Handle {
     /// The global context's.
     pub(crate) fn global() -> Self {
         let scope = Scope::current();
-        let global = scope.and_then(|scope| scope.instances().global.get().cloned());
+        let global = scope.and_then(|scope| {
+            // A function that reads it has an answer of this page's alone
+            scope.mark_uncacheable();
+            scope.instances().global.get().cloned()
+        });
         global.unwrap_or_default()
     }
 

@@ -40,7 +40,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
 };
 use tower::ServiceExt;
@@ -48,12 +48,14 @@ use tower::ServiceExt;
 /// How long a handshake that has begun may take to end, when the server stops.
 const HANDSHAKE: Duration = Duration::from_millis(200);
 
-/// How many headers a request may have; one with more is answered 431.
-const MOST_HEADERS: usize = 100;
-
 /// How long the head of a request may be, in bytes, about: hyper looks when its buffer is full.
 /// A longer one is answered 431.
 const LONGEST_HEAD: usize = 64 * 1024;
+
+/// How many connections may wait to be accepted. Where all pages come back at once, thousands do;
+/// tokio lets 128 wait, and the kernel takes no more than its own limit (Linux:
+/// `net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// Serves `app` on `addr` until SIGTERM or Ctrl+C, then stops gracefully.
 ///
@@ -71,9 +73,32 @@ const LONGEST_HEAD: usize = 64 * 1024;
 /// # }
 /// ```
 pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
-    let listener = TcpListener::bind(addr).await?;
-    Serve::new(app).run(listener, stop_signal()).await;
+    Serve::new(app).run(listen(addr)?, stop_signal()).await;
     Ok(())
+}
+
+/// Listens on `addr` as [`serve`] does, for [`Serve::run`]: with room for thousands of connections
+/// that are yet to be accepted, where `TcpListener::bind` has it for 128.
+///
+/// # Errors
+///
+/// When `addr` can't be listened on.
+///
+/// # Panics
+///
+/// Outside of a runtime of tokio's.
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As `TcpListener::bind` does: a server that is started again need not wait. On Windows it
+    // would let others take the port
+    if cfg!(not(windows)) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// Runs a router, with settings.
@@ -84,7 +109,7 @@ pub async fn serve(app: Router, addr: SocketAddr) -> io::Result<()> {
 /// # async fn example(app: axum::Router) -> std::io::Result<()> {
 /// use std::time::Duration;
 ///
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let listener = mizan::server::listen("127.0.0.1:3000".parse().expect("an address"))?;
 /// mizan::server::Serve::new(app)
 ///     .drain_delay(Duration::from_secs(5)) // as long as the load balancer takes to notice
 ///     .shutdown_timeout(Duration::from_secs(60))
@@ -141,7 +166,7 @@ impl Serve {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .max_headers(MOST_HEADERS)
+            // Not `max_headers`: 100 is hyper's default, and saying so allocates for each request
             .max_buf_size(LONGEST_HEAD);
         let server = Connections {
             app,

@@ -83,7 +83,9 @@ impl Peer {
         if let Some(build) = build {
             parts.headers.insert(BUILD, build);
         }
-        let result = work.run(function, parts, received).await;
+        let result = work
+            .run(&function.about, parts, received, function.dispatch)
+            .await;
         commit(work, result).await
     }
 }

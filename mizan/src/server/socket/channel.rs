@@ -21,17 +21,19 @@ use crate::{
     context::{Value, server::Values},
     json::Entries,
     mutation::consequences::collect,
-    request::{Scope, Way},
+    request::{Scope, Way, in_owner, owner_of},
     server::{
-        call::{Work, bounded, in_owner},
+        call::{Work, bounded},
         flush::Flush,
         serve::Stopping,
     },
 };
 use futures::FutureExt;
+use leptos::reactive::owner::Owner;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -43,7 +45,7 @@ const MOST_CHANNELS: usize = 100;
 
 /// The channels of a socket, by their numbers.
 #[derive(Default)]
-pub(super) struct Lanes(HashMap<u64, Lane>);
+pub(super) struct Lanes(BTreeMap<u64, Lane>);
 
 struct Lane {
     /// `None` once it was left, while that is done.
@@ -58,15 +60,25 @@ struct Joined {
     name: &'static str,
     handler: Arc<dyn Handler>,
     cx: ChannelContext,
+    /// Has the request's head for what is received, one message at a time: copying that for each
+    /// would take longer than most handlers. Made for the first one.
+    head: OnceLock<Owner>,
+    /// What the last message was received in, where nothing is left of it: the next one can be,
+    /// too.
+    work: Mutex<Option<Work>>,
     /// There while the joining is done and not undone.
     membership: Mutex<Option<Membership>>,
 }
 
 impl Joined {
-    fn membership(&self) -> std::sync::MutexGuard<'_, Option<Membership>> {
+    fn membership(&self) -> MutexGuard<'_, Option<Membership>> {
         self.membership
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Option<Work>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn authorize(&self) -> Result<()> {
@@ -136,6 +148,8 @@ impl Lanes {
             name: registered.name,
             handler,
             cx: ChannelContext::new(Arc::clone(&peer.parts)),
+            head: OnceLock::new(),
+            work: Mutex::new(None),
             membership: Mutex::new(None),
         });
         let (done, last) = oneshot::channel();
@@ -296,9 +310,9 @@ impl Turn {
 }
 
 /// Waits for the end of what was asked, which drops the other half.
-async fn ended(last: oneshot::Receiver<()>) {
-    // It may have been looked at before
-    if !last.is_terminated() {
+async fn ended(mut last: oneshot::Receiver<()>) {
+    // Most of the time it has: looking takes less than waiting for nothing
+    if last.try_recv() == Err(TryRecvError::Empty) {
         let _ = last.await;
     }
 }
@@ -310,7 +324,7 @@ fn values(params: Entries) -> Result<Values> {
         let value = Value::read(&json);
         let value = value.ok_or_else(|| {
             Error::invalid_field(
-                crate::call::server::shorten(&name),
+                crate::error::shorten(&name),
                 "is no value that a parameter has",
             )
         })?;
@@ -390,10 +404,22 @@ impl Peer {
         }
         let Joined { handler, cx, .. } = joined;
         let cx = cx.receiving(key);
+        let work = joined.work().take().filter(Work::is_as_new);
+        let work = work.unwrap_or_else(|| {
+            let head = joined.head.get_or_init(|| owner_of((*self.parts).clone()));
+            // It keeps count of its parts until then
+            head.cleanup();
+            Work::below(head, self.scope())
+        });
+        // What the handler itself provides ends with the message
+        let part = work.owner.child();
         let received = self
-            .within(joined.name, || handler.receive(&cx, message))
-            .await?;
-        if let Some(text) = received {
+            .run_in(&work, &part, joined.name, || handler.receive(&cx, message))
+            .await;
+        drop(part);
+        work.owner.cleanup();
+        *joined.work() = work.is_as_new().then_some(work);
+        if let Some(text) = received? {
             hub.publish(&group, text, key).await?;
         }
         Ok(())
@@ -423,20 +449,40 @@ impl Peer {
     where
         F: Future<Output = Result<T>>,
     {
-        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Socket));
-        let ran = async {
+        let work = Work::new(self.scope());
+        work.provide((*self.parts).clone());
+        self.run_in(&work, &work.owner, name, run).await
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::new(Arc::clone(&self.site), Way::Socket)
+    }
+
+    async fn run_in<T, F>(
+        &self,
+        work: &Work,
+        owner: &Owner,
+        name: &'static str,
+        run: impl FnOnce() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        // Pinned here, and not moved through what is around it
+        let ran = pin!(async {
             bearer::present(&work.scope, &self.parts.headers).await?;
-            work.provide((*self.parts).clone());
-            let (result, invalidated) = collect(in_owner(&work.owner, run)).await;
-            if result.is_ok() {
+            let (result, invalidated) = collect(in_owner(owner, run)).await;
+            if result.is_ok() && !invalidated.is_empty() {
                 work.scope.consequences().add(invalidated);
             }
             result
-        };
+        });
         let result = bounded(&self.site, name, ran).await;
-        // What a function that was called there made stale
-        Flush::publish(&work).await;
-        let result = commit(&work, result).await;
+        // What a function that was called there made stale: seldom anything
+        if !work.scope.consequences().is_empty() {
+            Box::pin(Flush::publish(work)).await;
+        }
+        let result = commit(work, result).await;
         if let Err(error) = &result {
             log(name, error);
         }

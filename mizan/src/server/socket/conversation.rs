@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Error,
+    call::server::panicked,
     channel::server::{End, Line},
     server::{call::in_time, flush::instance_of, serve::Stopping},
 };
@@ -20,7 +21,14 @@ use futures::{
 };
 use http::HeaderValue;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, iter, pin::pin, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    iter,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
@@ -72,6 +80,13 @@ fn goodbye(end: End) -> Goodbye {
 
 const GOING_AWAY: Goodbye = Some((close_code::AWAY, "the server stops"));
 
+/// What has panicked was nothing that somebody waits for an answer to: what the socket has joined or
+/// shows may not be what its page believes. It comes back, and says it anew.
+const DAMAGED: Goodbye = Some((close_code::ERROR, "something went wrong: come back"));
+
+/// What is said of a panic in the log.
+const SOCKET: &str = "socket";
+
 /// How a conversation ends.
 enum Ended {
     By(Goodbye),
@@ -106,7 +121,11 @@ impl Peer {
             peer: self,
             socket,
         };
-        let goodbye = conversation.until_it_ends(stopping.clone()).await;
+        let ended = AssertUnwindSafe(conversation.until_it_ends(stopping.clone()));
+        let goodbye = ended.catch_unwind().await.unwrap_or_else(|panic| {
+            panicked(SOCKET, &*panic);
+            DAMAGED
+        });
         conversation.end(goodbye, stopping).await;
     }
 }
@@ -174,8 +193,8 @@ impl Conversation {
                     match done.map(|done| self.note(done)) {
                         Ok(Some(answer)) => self.send(Message::Text(answer)).await,
                         Ok(None) => true,
-                        // A panic was caught where it happened, and nobody aborts them
-                        Err(_) => false,
+                        // Nobody aborts them: it has panicked, and no answer was waited for
+                        Err(_) => return Ended::By(DAMAGED),
                     }
                 }
                 frames = self.line.take() => match frames {
@@ -251,7 +270,10 @@ impl Conversation {
 
     /// Does a step as far as that takes no waiting, which is the whole of most; the rest in a task
     /// of its own. Returns what is to be answered already.
-    fn begin(&mut self, mut step: Step) -> Option<Utf8Bytes> {
+    fn begin(
+        &mut self,
+        mut step: impl Future<Output = Done> + Send + Unpin + 'static,
+    ) -> Option<Utf8Bytes> {
         let Some(done) = (&mut step).now_or_never() else {
             self.steps.spawn(step);
             return None;
@@ -316,8 +338,8 @@ impl Conversation {
     /// Where it ends the socket.
     async fn take(&mut self, frame: Message) -> Result<(), Goodbye> {
         let answer = match frame {
-            Message::Text(text) => match self.understand(&text) {
-                Ok(step) => match self.begin(step) {
+            Message::Text(text) => match self.understand_or_refuse(&text) {
+                Ok(step) => match self.begin(answered(step, &text)) {
                     Some(answer) => answer,
                     None => return self.send_waiting(None).await,
                 },
@@ -348,6 +370,12 @@ impl Conversation {
         }
         let sent = self.send_all(answer.into_iter().chain(frames)).await;
         sent.then_some(()).ok_or(None)
+    }
+
+    /// What a frame asks for, whatever the application's own types do while it is read.
+    fn understand_or_refuse(&mut self, text: &Utf8Bytes) -> Result<Step, Utf8Bytes> {
+        let understood = catch_unwind(AssertUnwindSafe(|| self.understand(text)));
+        understood.unwrap_or_else(|panic| Err(frame::refusal(text, &panicked(SOCKET, &*panic)).1))
     }
 
     /// What a frame asks for: something to do, or what can be answered at once.
@@ -434,6 +462,20 @@ impl Conversation {
     }
 }
 
+/// A step that ends in an answer to what was asked, also where it panics. Where there is no `id` to
+/// answer under, that is the end of the socket.
+fn answered(step: Step, asked: &Utf8Bytes) -> impl Future<Output = Done> + Send + Unpin + 'static {
+    let asked = asked.clone();
+    AssertUnwindSafe(step).catch_unwind().map(move |done| {
+        done.unwrap_or_else(
+            |panic| match frame::refusal(&asked, &panicked(SOCKET, &*panic)) {
+                (Some(_), answer) => Done::Answer(answer),
+                (None, _) => resume_unwind(panic),
+            },
+        )
+    })
+}
+
 /// Sends, unless that takes too long. Returns whether it was possible.
 async fn sent<E>(sending: impl Future<Output = Result<(), E>> + Unpin) -> bool {
     matches!(in_time(LONGEST_SEND, sending).await, Some(Ok(())))
@@ -498,8 +540,35 @@ impl Pace {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
 mod tests {
     use super::*;
+
+    async fn ends(asked: &str) -> Result<Done, Box<dyn std::any::Any + Send>> {
+        let step = async { panic!("in a step") }.boxed();
+        let step = answered(step, &Utf8Bytes::from(asked.to_owned()));
+        AssertUnwindSafe(step).catch_unwind().await
+    }
+
+    #[tokio::test]
+    async fn a_step_that_panics_is_answered_where_somebody_waits() {
+        for (asked, expected) in [
+            (
+                r#"{"op":"send","id":1,"key":"k","message":2}"#,
+                r#"{"op":"error","id":1,"key":"k","error":{"code":"INTERNAL_ERROR""#,
+            ),
+            (
+                r#"{"op":"call","id":7,"fn":"echo"}"#,
+                r#"{"op":"result","id":7,"error":{"code":"INTERNAL_ERROR""#,
+            ),
+        ] {
+            match ends(asked).await {
+                Ok(Done::Answer(answer)) => assert!(answer.starts_with(expected), "{answer}"),
+                _ => panic!("no answer"),
+            }
+        }
+        assert!(ends(r#"{"op":"mount","contexts":[]}"#).await.is_err());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_has_so_many_frames() {

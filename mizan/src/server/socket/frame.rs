@@ -73,6 +73,23 @@ pub(super) fn error(id: Option<u64>, key: Option<&str>, error: &Error) -> Utf8By
     end(text)
 }
 
+/// What is answered to a frame that could not be dealt with, and under which `id`.
+pub(super) fn refusal(asked: &str, error: &Error) -> (Option<u64>, Utf8Bytes) {
+    let Ok(asked) = serde_json::from_str::<Frame<'_>>(asked) else {
+        return (None, self::error(None, None, error));
+    };
+    let answer = match (&*asked.op, asked.id) {
+        ("call", Some(_)) => {
+            let mut text = begin("result", asked.id);
+            // An error of ours can be written
+            let _ = write_error(&mut text, error);
+            end(text)
+        }
+        _ => self::error(asked.id, asked.key.as_deref(), error),
+    };
+    (asked.id, answer)
+}
+
 /// `{"op":"sent","id":1,"key":".."}`
 pub(super) fn sent(id: u64, key: &str) -> Utf8Bytes {
     let mut text = begin("sent", Some(id));

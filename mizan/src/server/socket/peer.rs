@@ -1,13 +1,13 @@
 use super::super::{
     Site,
-    call::{Work, bounded, in_owner},
+    call::{Work, bounded},
 };
 use crate::{
     Code, Error, Result,
     auth::{Principal, bearer, principal, who},
     channel::server::{Line, Reader},
-    context::server::{Instance, run_all},
-    request::{Scope, Way},
+    context::server::{Instance, Outcomes, answer_all},
+    request::{Scope, Way, in_owner},
 };
 use http::request::Parts;
 use std::{
@@ -66,7 +66,7 @@ impl Peer {
     /// failed.
     pub(super) async fn may_read(&self, instance: &Instance) -> Option<bool> {
         let live = &self.site.live;
-        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Bundle));
+        let work = Work::new(Scope::new(Arc::clone(&self.site), Way::Look));
         let read = async {
             bearer::present(&work.scope, &self.parts.headers).await?;
             work.provide((*self.parts).clone());
@@ -76,9 +76,14 @@ impl Peer {
                 return Ok(Some(verdict));
             }
             let entry = self.site.contexts.get(instance.context);
-            let members = entry.map(|entry| &*entry.members).unwrap_or_default();
             let timeout = self.site.request_timeout;
-            let outcomes = in_owner(&work.owner, || run_all(members, instance, timeout)).await;
+            let outcomes = match entry {
+                Some(entry) => {
+                    let answers = || answer_all(entry, instance, &work.scope, timeout);
+                    in_owner(&work.owner, answers).await
+                }
+                None => Outcomes::default(),
+            };
             live.judge(reader, &outcomes);
             Ok(outcomes.may_be_read())
         };

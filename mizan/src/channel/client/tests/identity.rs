@@ -11,7 +11,7 @@ fn joined(id: u64, offset: u64) -> Value {
 async fn what_one_said_is_not_said_as_somebody_else() {
     page(async |owner: Owner| {
         // The page listens to other tabs
-        owner.with(|| crate::context::client::Page::current());
+        owner.with(crate::context::client::Page::current);
         let chat = owner.with(|| use_chat_channel("a".to_owned()));
         let socket = one().await;
         socket.accept();

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `names` | what things are called in NATS |
 //! | `store` | the stream: what is added to it, and what is read |
+//! | `node` | what the node knows of groups' ends, and the tasks that tell it |
 //! | `clock` | the time that the positions of empty groups have |
 //!
 //! 1. **A message carries its epoch and offset** in a header. A node that adds one names the number
@@ -39,6 +40,7 @@
 
 mod clock;
 mod names;
+mod node;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -46,34 +48,28 @@ mod tests;
 use self::{
     clock::Clock,
     names::{Names, token},
+    node::{End, History, Last, Node, Reader, Task, tell_changes, tell_messages, tell_signals},
     store::{Added, Entry, Failure, New, Store},
 };
 use super::{
-    Event, Layer, Limits, Listener, Message, Past,
+    Layer, Limits, Listener, Message, Past,
     log::{self, Retained},
 };
-use crate::{Error, Result, channel::Position};
-use async_nats::{Client, ConnectOptions, ServerAddr, Subscriber, connection::State};
+use crate::{Error, Result, application::APPLICATION, channel::Position};
+use async_nats::{Client, ConnectOptions, ServerAddr, connection::State};
 use bytes::Bytes;
 use futures::{
-    FutureExt, StreamExt,
+    FutureExt,
     future::{BoxFuture, ready},
 };
-use moka::sync::Cache;
 use std::{
     collections::HashMap,
     error::Error as StdError,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 /// How long a call may take.
@@ -90,10 +86,6 @@ const LONGEST_RECONNECT: Duration = Duration::from_secs(5);
 /// How often the connection is tried; it counts as lost when the third try is due.
 const PING: Duration = Duration::from_secs(5);
 
-/// How long a node remembers where a group is, and of how many.
-const REMEMBERED: Duration = Duration::from_secs(5 * 60);
-const MOST_REMEMBERED: u64 = 10_000;
-
 /// How many messages are read one by one: to read more at once costs the server a consumer.
 const FEW: u64 = 16;
 
@@ -101,9 +93,6 @@ const FEW: u64 = 16;
 /// age.
 const SKEW: Duration = Duration::from_secs(1);
 const SKEW_OF_AGE: u32 = 10;
-
-/// What the application is called where the URL does not say it.
-const APPLICATION: &str = "mizan";
 
 pub(crate) struct Nats {
     limits: Limits,
@@ -116,90 +105,6 @@ pub(crate) struct Nats {
     told: Mutex<HashMap<Arc<str>, Task>>,
     /// What tells of signals and advisories.
     _told_always: [Task; 2],
-}
-
-/// What the tasks have to know that tell the node.
-struct Node {
-    listener: OnceLock<Listener>,
-    ends: Cache<String, Arc<End>>,
-    /// How often messages may have been lost.
-    losses: AtomicU64,
-}
-
-/// The end of a group, as far as the node knows.
-#[derive(Default)]
-struct End {
-    /// Who adds a message holds it: to try at once would only mean to fail.
-    turn: tokio::sync::Mutex<()>,
-    last: Mutex<Option<Last>>,
-    /// What was read of the history last, while others wait to read it.
-    history: tokio::sync::Mutex<Option<History>>,
-    /// How many read it, or wait.
-    readers: AtomicUsize,
-}
-
-/// The messages of a group.
-#[derive(Clone)]
-struct History {
-    entries: Arc<[Entry]>,
-    /// Whether there are no others.
-    is_all: bool,
-}
-
-impl History {
-    /// Whether it has whatever there is after an offset, up to `last` at least.
-    fn has(&self, after: u64, last: &Position) -> bool {
-        let (Some(begin), Some(end)) = (self.entries.first(), self.entries.last()) else {
-            return false;
-        };
-        let reaches = end.position.epoch == last.epoch && end.position.offset >= last.offset;
-        reaches && (self.is_all || begin.position.offset <= after.saturating_add(1))
-    }
-}
-
-/// One of those who read a history; the last one that goes throws it away.
-struct Reader(Arc<End>);
-
-impl Reader {
-    fn new(end: Arc<End>) -> Self {
-        end.readers.fetch_add(1, Ordering::Relaxed);
-        Self(end)
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if self.0.readers.fetch_sub(1, Ordering::Relaxed) == 1
-            && let Ok(mut history) = self.0.history.try_lock()
-        {
-            *history = None;
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Last {
-    /// `None` where it is of an earlier run of the server: what follows begins another epoch.
-    position: Option<Position>,
-    /// Its number in the stream.
-    sequence: u64,
-}
-
-/// A task that ends when this is dropped.
-struct Task(JoinHandle<()>);
-
-impl Task {
-    /// Ends it, and waits until it has.
-    async fn end(mut self) {
-        self.0.abort();
-        let _ = (&mut self.0).await;
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Nats {
@@ -219,9 +124,7 @@ impl Nats {
         let path = servers.first().map(|server| server.clone().into_inner());
         let path = path.as_ref().map_or("", |url| url.path().trim_matches('/'));
         let application = if path.is_empty() { APPLICATION } else { path };
-        let names = Names::new(application).ok_or_else(|| {
-            format!("{application:?} names no application: it has letters, digits, `-` and `_`")
-        })?;
+        let names = Names::new(application)?;
 
         let node = Arc::new(Node::new());
         let client = options(Arc::clone(&node)).connect(servers).await?;
@@ -299,11 +202,12 @@ impl Nats {
         self.clock.read(&self.store, losses).await
     }
 
-    async fn last(&self, subject: &str) -> std::result::Result<Option<Last>, Failure> {
+    async fn last(&self, subject: &str, run: &str) -> std::result::Result<Option<Last>, Failure> {
         let last = self.store.last(subject).await?;
         Ok(last.map(|last| Last {
             sequence: last.sequence,
-            position: self.store.is_valid(&last).then_some(last.position),
+            position: (last.run == run).then_some(last.position),
+            run: run.to_owned(),
         }))
     }
 
@@ -318,12 +222,15 @@ impl Nats {
         let subject = self.names.group(group);
         let key = key.map(token);
         let id = key.as_ref().map(|key| format!("{} {key}", token(group)));
-        let last = match end.last() {
+        // That the server was started anew may be heard of later
+        let run = self.store.run();
+        let last = match end.last().filter(|last| last.run == run) {
             Some(last) => Some(last),
-            None => self.last(&subject).await?,
+            None => self.last(&subject, &run).await?,
         };
         let keyed = (key.as_deref(), id);
-        let sequence = match self.append(&end, &subject, last, text, keyed).await? {
+        let after = (last, &*run);
+        let sequence = match self.append(&end, &subject, after, text, keyed).await? {
             Ok(position) => return Ok(position),
             Err(sequence) => sequence,
         };
@@ -332,23 +239,24 @@ impl Nats {
             return Ok(first.position);
         }
         // The server remembers the key, but no longer has the message: nor does another one have it?
-        let last = self.last(&subject).await?;
+        let last = self.last(&subject, &run).await?;
         let all = self.store.all(&subject, true).await?;
         if let Some(entry) = all.into_iter().find(|entry| entry.key == key) {
             return Ok(entry.position);
         }
         let keyed = (key.as_deref(), None);
-        let appended = self.append(&end, &subject, last, text, keyed).await?;
+        let after = (last, &*run);
+        let appended = self.append(&end, &subject, after, text, keyed).await?;
         appended.map_err(|_| Failure::Conflict)
     }
 
-    /// Adds a message after the last one. Returns where it is, or the number of the one that the
+    /// Adds a message after what was the last one in a run of the server. Returns where it is, or the number of the one that the
     /// server knows to have had its key.
     async fn append(
         &self,
         end: &End,
         subject: &str,
-        last: Option<Last>,
+        (last, run): (Option<Last>, &str),
         text: &Bytes,
         (key, id): (Option<&str>, Option<String>),
     ) -> std::result::Result<std::result::Result<Position, u64>, Failure> {
@@ -364,6 +272,7 @@ impl Nats {
             after,
             key,
             id,
+            run,
             text: text.clone(),
         };
         match self.store.add(new).await {
@@ -371,6 +280,7 @@ impl Nats {
                 end.is(Last {
                     position: Some(position.clone()),
                     sequence,
+                    run: run.to_owned(),
                 });
                 Ok(Ok(position))
             }
@@ -469,73 +379,6 @@ impl Nats {
     }
 }
 
-impl Node {
-    fn new() -> Self {
-        Self {
-            listener: OnceLock::new(),
-            ends: Cache::builder()
-                .max_capacity(MOST_REMEMBERED)
-                .time_to_idle(REMEMBERED)
-                .build(),
-            losses: AtomicU64::new(0),
-        }
-    }
-
-    fn tell(&self, event: Event) {
-        if let Some(listener) = self.listener.get() {
-            listener(event);
-        }
-    }
-
-    /// Takes notice that messages may have been lost, and that what is known may be of another
-    /// stream.
-    fn lose(&self) {
-        self.losses.fetch_add(1, Ordering::Relaxed);
-        self.ends.invalidate_all();
-        self.tell(Event::Lost);
-    }
-
-    fn end(&self, group: &str) -> Arc<End> {
-        self.ends.get_with_by_ref(group, Arc::default)
-    }
-
-    /// Takes notice of a message that somebody has added.
-    fn was_told(&self, group: &str, last: Last) {
-        if let Some(end) = self.ends.get(group) {
-            end.is(last);
-        }
-    }
-}
-
-impl End {
-    fn last(&self) -> Option<Last> {
-        self.lock().clone()
-    }
-
-    /// Takes notice of a message, unless a later one is known.
-    fn is(&self, new: Last) {
-        let mut last = self.lock();
-        if last
-            .as_ref()
-            .is_none_or(|last| last.sequence < new.sequence)
-        {
-            *last = Some(new);
-        }
-    }
-
-    /// Takes notice that this is not the last message.
-    fn is_not(&self, sequence: u64) {
-        let mut last = self.lock();
-        if last.as_ref().is_some_and(|last| last.sequence == sequence) {
-            *last = None;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Last>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn options(node: Arc<Node>) -> ConnectOptions {
     ConnectOptions::new()
         .name("mizan")
@@ -593,48 +436,6 @@ fn retained(entries: &[Entry]) -> Option<Retained> {
         last: offset,
         epoch,
     })
-}
-
-/// Tells the node of a group.
-async fn tell_messages(mut messages: Subscriber, group: Arc<str>, node: Arc<Node>) {
-    let mut known: Arc<str> = "".into();
-    while let Some(message) = messages.next().await {
-        let Some(headers) = message.headers else {
-            continue;
-        };
-        let Some(position) = store::position(&headers) else {
-            continue;
-        };
-        if *known != *position.epoch {
-            known = position.epoch.as_str().into();
-        }
-        let told = Event::Message {
-            group: Arc::clone(&group),
-            epoch: Arc::clone(&known),
-            message: Message {
-                offset: position.offset,
-                text: message.payload,
-            },
-        };
-        let sequence = headers.get(async_nats::header::NATS_SEQUENCE);
-        if let Some(sequence) = sequence.and_then(|sequence| sequence.as_str().parse().ok()) {
-            let position = Some(position);
-            node.was_told(&group, Last { position, sequence });
-        }
-        node.tell(told);
-    }
-}
-
-async fn tell_signals(mut signals: Subscriber, node: Arc<Node>) {
-    while let Some(signal) = signals.next().await {
-        node.tell(Event::Signal(signal.payload));
-    }
-}
-
-async fn tell_changes(mut advisories: Subscriber, node: Arc<Node>) {
-    while advisories.next().await.is_some() {
-        node.lose();
-    }
 }
 
 impl Layer for Nats {

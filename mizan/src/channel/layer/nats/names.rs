@@ -11,6 +11,7 @@
 //! A group's name can be anything, a token of a subject can't: it is percent-encoded after a `=`,
 //! and a long one is a digest after a `#`. No two names have one token.
 
+use crate::application::check_application;
 use blake2::{Blake2s256, Digest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -24,11 +25,13 @@ pub(super) struct Names(String);
 
 impl Names {
     /// The names of an application, whose own one is made of letters, digits, `-` and `_`.
-    pub(super) fn new(application: &str) -> Option<Self> {
-        let is_good =
-            |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        let is_name = !application.is_empty() && application.chars().all(is_good);
-        is_name.then(|| Self(application.to_owned()))
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with that.
+    pub(super) fn new(application: &str) -> Result<Self, String> {
+        check_application(application)?;
+        Ok(Self(application.to_owned()))
     }
 
     pub(super) fn stream(&self) -> &str {
@@ -104,10 +107,10 @@ mod tests {
     #[test]
     fn an_application_is_named_in_letters() {
         for name in ["mizan", "shop-2", "a_b"] {
-            assert!(Names::new(name).is_some(), "{name}");
+            assert!(Names::new(name).is_ok(), "{name}");
         }
         for name in ["", "a.b", "a b", "*", "é", "a/b"] {
-            assert!(Names::new(name).is_none(), "{name}");
+            assert!(Names::new(name).is_err(), "{name}");
         }
     }
 }

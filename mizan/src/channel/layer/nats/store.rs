@@ -59,7 +59,7 @@ pub(super) struct Entry {
     pub(super) key: Option<String>,
     pub(super) text: Bytes,
     /// The run of the server that it was added in.
-    run: String,
+    pub(super) run: String,
 }
 
 impl Entry {
@@ -91,7 +91,8 @@ pub(super) fn position(headers: &HeaderMap) -> Option<Position> {
     })
 }
 
-fn run(headers: &HeaderMap) -> String {
+/// In which run of the server the headers say that a message was added.
+pub(super) fn run(headers: &HeaderMap) -> String {
     let run = headers.get(RUN);
     run.map_or("", |run| run.as_str()).to_owned()
 }
@@ -120,6 +121,8 @@ pub(super) struct New<'a> {
     pub(super) key: Option<&'a str>,
     /// By what the stream knows the key, where it shall look for it.
     pub(super) id: Option<String>,
+    /// The run of the server in which that one was the last.
+    pub(super) run: &'a str,
     pub(super) text: Bytes,
 }
 
@@ -240,7 +243,7 @@ impl Store {
 
     /// The run of the server. One of a cluster has none: there the others know what one forgets,
     /// and nodes are connected to different ones.
-    fn run(&self) -> String {
+    pub(super) fn run(&self) -> String {
         let info = self.client.server_info();
         match info.cluster {
             Some(_) => String::new(),
@@ -348,7 +351,11 @@ impl Store {
         if let Some(id) = new.id {
             headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         }
-        self.publish(new.subject, headers, new.after, new.text)
+        if new.run != self.run() {
+            // Another message may have this number by now
+            return Err(Failure::Conflict);
+        }
+        self.publish(new.subject, headers, new.after, new.text, new.run)
             .await
     }
 
@@ -367,7 +374,8 @@ impl Store {
         }
         let after = old.map_or(0, |old| old.sequence);
         let subject = self.names.kept();
-        let added = self.publish(&subject, headers, after, Bytes::new());
+        let run = self.run();
+        let added = self.publish(&subject, headers, after, Bytes::new(), &run);
         let (Added::At(sequence) | Added::Before(sequence)) = added.await?;
         let message = self.stream.get_raw_message(sequence).await;
         Ok(found(message)?.map(|message| self.read_mark(&message)))
@@ -391,10 +399,10 @@ impl Store {
         mut headers: HeaderMap,
         after: u64,
         text: Bytes,
+        run: &str,
     ) -> Result<Added, Failure> {
-        let run = self.run();
         headers.insert(AFTER, after.to_string());
-        headers.insert(RUN, run.as_str());
+        headers.insert(RUN, run);
         let sent = self
             .context
             .publish_with_headers(subject.to_owned(), headers, text);

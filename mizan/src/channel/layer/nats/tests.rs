@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+use super::{Last, Nats};
 use crate::channel::layer::{
-    Limits,
+    Layer, Limits,
     tests::{Node, Server, at},
 };
 use async_nats::jetstream::{
@@ -132,4 +133,31 @@ async fn limits_are_the_node_s_and_storage_is_the_manager_s() {
         stream.purge().await.unwrap();
     }
     manager.delete_stream(name).await.unwrap();
+}
+
+/// A server that crashed may have forgotten the last message, and have given its number to another
+/// one, before the node hears that it was started anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_an_earlier_run_is_not_gone_on_with() {
+    let Some(server) = Server::nats("runs") else {
+        return;
+    };
+    let nats = Nats::connect(&server.url, Limits::default()).await.unwrap();
+    let group = server.group();
+    let publish = async || nats.publish(&group, "1".into(), None).await.unwrap();
+    let first = publish().await;
+    let end = nats.node.end(&group);
+    let known = end.last().unwrap();
+    let of_earlier = |sequence| Last {
+        position: Some(at("earlier", 7)),
+        sequence,
+        run: "earlier".to_owned(),
+    };
+    *end.lock() = Some(of_earlier(known.sequence));
+    assert_eq!(publish().await, at(&first.epoch, 2));
+    // Nor does a higher number keep it
+    *end.lock() = Some(of_earlier(known.sequence + 1000));
+    assert_eq!(publish().await, at(&first.epoch, 3));
+    assert_eq!(end.last().unwrap().run, known.run);
+    assert_eq!(publish().await, at(&first.epoch, 4));
 }

@@ -1,16 +1,35 @@
-//! `redis:`: a stream and a hash for each group, and publish/subscribe to tell the nodes.
+//! `redis:`: a stream, a hash and a sorted set for each group, and publish/subscribe to tell the
+//! nodes.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `names` | what things are called in Redis |
+//! | `scripts` | what it does at once |
 //!
 //! A script numbers a message, adds it to the stream and publishes it, all at once, so that what
 //! is told and what is kept have one order. Publish/subscribe loses what is said while a node is
 //! cut off; the next message shows the gap, and after a reconnection every group is looked at.
 //!
-//! Both keys of a group have one hash tag, so that they are on one node of a cluster.
+//! The set knows at which offset the messages' keys are; it forgets them with the messages. The
+//! three of a group have one hash tag, so that they are on one node of a cluster. Their names begin
+//! with what the application is called; those of publish/subscribe, which has no databases, also
+//! with the number of the database.
 
+mod names;
+mod scripts;
+#[cfg(test)]
+mod tests;
+
+use self::{
+    names::Names,
+    scripts::{HAS, PAST, PUBLISH},
+};
 use super::{
     Event, Layer, Limits, Listener, Message, Past,
     log::{self, Retained},
+    reads::Reads,
 };
-use crate::{Error, Result, channel::Position};
+use crate::{Error, Result, application::application, channel::Position};
 use bytes::Bytes;
 use fred::{
     clients::SubscriberClient,
@@ -22,6 +41,7 @@ use fred::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::{
+    error::Error as StdError,
     fmt,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
@@ -38,95 +58,69 @@ const BEFORE_RETRY: Duration = Duration::from_millis(200);
 /// How many messages may wait to be told. Beyond that some are lost, and every group is looked at.
 const MOST_UNHEARD: usize = 4096;
 
-/// Under which channel nodes talk to all nodes.
-const SIGNALS: &str = "mizan:signals";
-
-/// What the channel of a group begins with.
-const GROUP: &str = "mizan:group:";
-
 /// For how many milliseconds it is remembered where a group is, beyond its messages: who was there
 /// has missed nothing then.
 const REMEMBERED: u64 = 24 * 60 * 60 * 1000;
 
-/// KEYS: the group's hash, its stream. ARGV: its channel, text, key, a new epoch, how many messages
-/// are kept, for how many milliseconds, and how much longer it is remembered where the group is.
-/// Returns the epoch and the offset.
-///
-/// What another run of the server has kept is not gone on with: one that crashed may have come back
-/// with what it had some time before.
-const PUBLISH: &str = r"
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'run')
-local epoch = known[1]
-if not epoch or known[2] ~= run then
-    epoch = ARGV[4]
-    redis.call('DEL', KEYS[1], KEYS[2])
-    redis.call('HSET', KEYS[1], 'epoch', epoch, 'began', now, 'run', run)
-end
-if ARGV[3] ~= '' then
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
-        if entry[2][6] == ARGV[3] then
-            return { epoch, entry[2][2] }
-        end
-    end
-end
-local offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
-local latest = math.max(now, tonumber(redis.call('HGET', KEYS[1], 'latest') or 0))
-redis.call('HSET', KEYS[1], 'latest', latest)
-redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[5], latest .. '-' .. offset,
-    'offset', offset, 'text', ARGV[2], 'key', ARGV[3])
-redis.call('XTRIM', KEYS[2], 'MINID', now - ARGV[6])
-redis.call('PEXPIRE', KEYS[1], ARGV[6] + ARGV[7])
-redis.call('PEXPIRE', KEYS[2], ARGV[6])
-redis.call('PUBLISH', ARGV[1], epoch .. ' ' .. offset .. ' ' .. ARGV[2])
-return { epoch, tostring(offset) }
-";
-
-/// KEYS: the group's hash, its stream. ARGV: for how many milliseconds messages are kept, and the
-/// offset after which they are wanted; nothing where none are. Returns the time, when Redis was
-/// started, the epoch, when it began, the last offset, and the messages with their offsets.
-const PAST: &str = r"
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
-local server = redis.call('INFO', 'server')
-local up = string.match(server, 'uptime_in_seconds:(%d+)')
-local known = redis.call('HMGET', KEYS[1], 'epoch', 'began', 'offset', 'run')
-if known[4] ~= string.match(server, 'run_id:(%x+)') then
-    return { tostring(now), tostring(now - up * 1000), '', '0', '0' }
-end
-local past = { tostring(now), tostring(now - up * 1000), known[1] or '', known[2] or '0', known[3] or '0' }
-if ARGV[2] ~= '' then
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], now - ARGV[1], '+')) do
-        if tonumber(entry[2][2]) > tonumber(ARGV[2]) then
-            past[#past + 1] = entry[2][2]
-            past[#past + 1] = entry[2][4]
-        end
-    end
-end
-return past
-";
-
-/// KEYS: the group's stream. ARGV: a key. Returns whether a message has it.
-const HAS: &str = r"
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-    if entry[2][6] == ARGV[1] then
-        return 1
-    end
-end
-return 0
-";
-
 pub(crate) struct Redis {
     limits: Limits,
+    names: Names,
     client: Client,
     subscriber: SubscriberClient,
+    reads: Arc<Reads<Result<Arc<Read>>>>,
     listener: Arc<OnceLock<Listener>>,
 }
 
+/// What Redis says of a group's past.
+struct Read {
+    now: Duration,
+    started: Duration,
+    /// With the messages that somebody has asked for; `None` where nothing is known of the group.
+    retained: Option<Retained>,
+}
+
+impl Read {
+    /// Takes apart what the script returns.
+    fn new(past: &[String]) -> Option<Self> {
+        let [now, started, epoch, began, last, messages @ ..] = past else {
+            return None;
+        };
+        let messages = messages.chunks_exact(2).map(|message| Message {
+            offset: message[0].parse().unwrap_or_default(),
+            text: Bytes::copy_from_slice(message[1].as_bytes()),
+        });
+        let retained = (!epoch.is_empty()).then(|| Retained {
+            epoch: epoch.clone(),
+            began: milliseconds(began),
+            last: last.parse().unwrap_or_default(),
+            messages: messages.collect(),
+        });
+        Some(Self {
+            now: milliseconds(now),
+            started: milliseconds(started),
+            retained,
+        })
+    }
+}
+
+/// How groups are read.
+fn reads(client: Client, names: Names, age: Duration) -> Arc<Reads<Result<Arc<Read>>>> {
+    Reads::new(move |group, after| {
+        let (client, keys) = (client.clone(), names.keys(group));
+        async move {
+            let after = after.map(|after| after.to_string()).unwrap_or_default();
+            let past = client.eval(PAST, keys, vec![age.as_millis().to_string(), after]);
+            let past: Vec<String> = past.await.map_err(unavailable)?;
+            let read = Read::new(&past).map(Arc::new);
+            read.ok_or_else(|| unavailable("the script returned something else"))
+        }
+        .boxed()
+    })
+}
+
 impl Redis {
-    /// Connects to the Redis at a URL.
+    /// Connects to the Redis at a URL. `prefix` in its query is what the application is called
+    /// there.
     ///
     /// # Errors
     ///
@@ -134,8 +128,11 @@ impl Redis {
     pub(crate) async fn connect(
         url: &str,
         limits: Limits,
-    ) -> std::result::Result<Self, fred::error::Error> {
-        let mut builder = Builder::from_config(Config::from_url(url)?);
+    ) -> std::result::Result<Self, Box<dyn StdError + Send + Sync>> {
+        let (url, application) = application(url)?;
+        let config = Config::from_url(&url)?;
+        let names = Names::new(application, config.database);
+        let mut builder = Builder::from_config(config);
         builder
             .with_connection_config(|config| config.connection_timeout = LONGEST_WAIT)
             .with_performance_config(|config| {
@@ -150,7 +147,7 @@ impl Redis {
             .build_subscriber_client()?;
         client.init().await?;
         subscriber.init().await?;
-        subscriber.subscribe(SIGNALS).await?;
+        subscriber.subscribe(names.signals()).await?;
         settled(&subscriber).await?;
         let listener = Arc::new(OnceLock::new());
         // From now on, whenever the task begins
@@ -159,10 +156,13 @@ impl Redis {
             subscriber.clone(),
             messages,
             reconnections,
+            names.clone(),
             Arc::downgrade(&listener),
         ));
         Ok(Self {
             limits,
+            reads: reads(client.clone(), names.clone(), limits.age),
+            names,
             client,
             subscriber,
             listener,
@@ -181,12 +181,14 @@ async fn listen(
     subscriber: SubscriberClient,
     mut messages: Receiver<Published>,
     mut reconnections: Receiver<Server>,
+    names: Names,
     listener: Weak<OnceLock<Listener>>,
 ) {
+    let (signals, groups) = (names.signals(), names.groups());
     loop {
         let event = tokio::select! {
             message = messages.recv() => match message {
-                Ok(message) => event(&message),
+                Ok(message) => event(&message, &signals, &groups),
                 Err(RecvError::Lagged(_)) => Some(Event::Lost),
                 Err(RecvError::Closed) => return,
             },
@@ -223,12 +225,12 @@ async fn subscribe_again(subscriber: &SubscriberClient) {
 }
 
 /// What a message of Redis means; `None` where it is none of ours.
-fn event(message: &Published) -> Option<Event> {
+fn event(message: &Published, signals: &str, groups: &str) -> Option<Event> {
     let text = message.value.as_str()?;
-    if message.channel == SIGNALS {
+    if message.channel == signals {
         return Some(Event::Signal(Bytes::copy_from_slice(text.as_bytes())));
     }
-    let group = message.channel.strip_prefix(GROUP)?;
+    let group = message.channel.strip_prefix(groups)?;
     let mut parts = text.splitn(3, ' ');
     let (epoch, offset, text) = (parts.next()?, parts.next()?, parts.next()?);
     Some(Event::Message {
@@ -239,11 +241,6 @@ fn event(message: &Published) -> Option<Event> {
             text: Bytes::copy_from_slice(text.as_bytes()),
         },
     })
-}
-
-/// The keys of a group's hash and stream.
-fn keys(group: &str) -> [String; 2] {
-    ["", ":log"].map(|end| format!("mizan:{{{group}}}{end}"))
 }
 
 fn milliseconds(text: &str) -> Duration {
@@ -257,7 +254,7 @@ impl Layer for Redis {
 
     fn subscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, Result<()>> {
         async move {
-            let subscribed = self.subscriber.subscribe(format!("{GROUP}{group}"));
+            let subscribed = self.subscriber.subscribe(self.names.told(group));
             subscribed.await.map_err(unavailable)?;
             settled(&self.subscriber).await.map_err(unavailable)
         }
@@ -266,7 +263,7 @@ impl Layer for Redis {
 
     fn unsubscribe<'a>(&'a self, group: &'a str) -> BoxFuture<'a, ()> {
         async move {
-            let unsubscribed = self.subscriber.unsubscribe(format!("{GROUP}{group}"));
+            let unsubscribed = self.subscriber.unsubscribe(self.names.told(group));
             // Cut off it has ended as well
             let _ = unsubscribed.await;
             let _ = settled(&self.subscriber).await;
@@ -282,7 +279,7 @@ impl Layer for Redis {
     ) -> BoxFuture<'a, Result<Position>> {
         async move {
             let arguments = [
-                format!("{GROUP}{group}").into_bytes(),
+                self.names.told(group).into_bytes(),
                 text.into(),
                 key.unwrap_or_default().into(),
                 Uuid::new_v4().simple().to_string().into(),
@@ -293,7 +290,7 @@ impl Layer for Redis {
             let arguments = arguments.map(Bytes::from).to_vec();
             let published = self
                 .client
-                .eval(PUBLISH, keys(group).to_vec(), arguments)
+                .eval(PUBLISH, self.names.keys(group), arguments)
                 .await;
             let (epoch, offset): (String, u64) = published.map_err(unavailable)?;
             Ok(Position { epoch, offset })
@@ -303,11 +300,8 @@ impl Layer for Redis {
 
     fn has<'a>(&'a self, group: &'a str, key: &'a str) -> BoxFuture<'a, Result<bool>> {
         async move {
-            let [_, stream] = keys(group);
-            let has = self
-                .client
-                .eval(HAS, vec![stream], vec![key.to_owned()])
-                .await;
+            let keys = self.names.keys(group);
+            let has = self.client.eval(HAS, keys, vec![key.to_owned()]).await;
             has.map_err(unavailable)
         }
         .boxed()
@@ -319,35 +313,20 @@ impl Layer for Redis {
         since: Option<&'a Position>,
     ) -> BoxFuture<'a, Result<Past>> {
         async move {
-            let age = self.limits.age;
-            let after = since.map(|since| since.offset.to_string());
-            let arguments = vec![age.as_millis().to_string(), after.unwrap_or_default()];
-            let past = self
-                .client
-                .eval(PAST, keys(group).to_vec(), arguments)
+            let read = self
+                .reads
+                .past(group, since.map(|since| since.offset))
                 .await;
-            let past: Vec<String> = past.map_err(unavailable)?;
-            let [now, started, epoch, began, last, messages @ ..] = &past[..] else {
-                return Err(unavailable("the script returned something else"));
-            };
-            let messages = messages.chunks_exact(2).map(|message| Message {
-                offset: message[0].parse().unwrap_or_default(),
-                text: Bytes::copy_from_slice(message[1].as_bytes()),
-            });
-            let retained = (!epoch.is_empty()).then(|| Retained {
-                epoch: epoch.clone(),
-                began: milliseconds(began),
-                last: last.parse().unwrap_or_default(),
-                messages: messages.collect(),
-            });
-            let (now, started) = (milliseconds(now), milliseconds(started));
-            Ok(log::past(retained, since, now, age, started))
+            let read = read.unwrap_or_else(|| Err(unavailable("the past can't be read")))?;
+            let retained = read.retained.clone();
+            let (now, age) = (read.now, self.limits.age);
+            Ok(log::past(retained, since, now, age, read.started))
         }
         .boxed()
     }
 
     fn signal(&self, text: Bytes) -> BoxFuture<'_, Result<()>> {
-        let signalled = self.client.publish::<(), _, _>(SIGNALS, text);
+        let signalled = self.client.publish::<(), _, _>(self.names.signals(), text);
         signalled.map(|done| done.map_err(unavailable)).boxed()
     }
 }
@@ -356,6 +335,7 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
             .field("limits", &self.limits)
+            .field("names", &self.names)
             .finish_non_exhaustive()
     }
 }

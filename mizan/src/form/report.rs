@@ -1,0 +1,129 @@
+//! What is wrong with what was sent: by field, and with the form as a whole.
+
+use super::Problem;
+use crate::{Error, Result};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::collections::BTreeMap;
+
+/// What is wrong with a form.
+///
+/// # Example
+///
+/// ```
+/// use mizan::form::Report;
+///
+/// let mut report = Report::default();
+/// assert!(report.is_valid());
+/// report.field("email", "is taken");
+/// report.form("nobody can sign up at this hour");
+/// assert_eq!(report.fields()["email"], ["is taken"]);
+/// assert!(!report.is_valid());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    fields: BTreeMap<String, Vec<String>>,
+    form: Vec<String>,
+    /// Which group is being looked at: empty, or with a dot at its end.
+    group: String,
+}
+
+impl Report {
+    /// Says what is wrong with a field. One of a group is named `address.city`, one of a row
+    /// `items.0.text`.
+    pub fn field(&mut self, name: &str, message: impl Into<String>) {
+        let name = format!("{}{name}", self.group);
+        self.fields.entry(name).or_default().push(message.into());
+    }
+
+    /// Says what is wrong with the form as a whole.
+    pub fn form(&mut self, message: impl Into<String>) {
+        self.form.push(message.into());
+    }
+
+    /// Returns whether nothing is wrong.
+    pub fn is_valid(&self) -> bool {
+        self.fields.is_empty() && self.form.is_empty()
+    }
+
+    /// Returns what is wrong with each field, by its flat name.
+    pub fn fields(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.fields
+    }
+
+    /// Returns what is wrong with the form as a whole.
+    pub fn of_form(&self) -> &[String] {
+        &self.form
+    }
+
+    /// Makes an error of it.
+    ///
+    /// # Errors
+    ///
+    /// VALIDATION_ERROR with the details `{"fields":{..},"form":[..]}`, unless nothing is wrong.
+    pub fn finish(self) -> Result<()> {
+        if self.is_valid() {
+            return Ok(());
+        }
+        Err(Error::invalid_form(self.fields, self.form))
+    }
+
+    /// Says what is wrong with a field, in the words for it.
+    pub(crate) fn problem(&mut self, name: &str, problem: &Problem<'_>) {
+        self.field(name, problem.text());
+    }
+
+    /// Looks at a group: the names of fields are those in it.
+    pub(crate) fn within<T>(&mut self, group: &str, look: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = self.group.len();
+        self.group.push_str(group);
+        self.group.push('.');
+        let result = look(self);
+        self.group.truncate(outside);
+        result
+    }
+}
+
+/// `{"valid":false,"fields":{"email":["is taken"]},"form":[]}`
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Report", 3)?;
+        object.serialize_field("valid", &self.is_valid())?;
+        object.serialize_field("fields", &self.fields)?;
+        object.serialize_field("form", &self.form)?;
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_whole_form() {
+        let mut report = Report::default();
+        report.within("items", |report| {
+            report.within("0", |report| report.field("text", "is required"));
+            report.field("1.text", "is taken");
+        });
+        report.field("name", "is required");
+        let names: Vec<_> = report.fields().keys().map(String::as_str).collect();
+        assert_eq!(names, ["items.0.text", "items.1.text", "name"]);
+    }
+
+    #[test]
+    fn it_becomes_an_error_that_says_all_of_it() {
+        assert!(Report::default().finish().is_ok());
+        let mut report = Report::default();
+        report.field("email", "is taken");
+        report.form("not today");
+        let written = serde_json::to_value(&report).unwrap();
+        let expected = serde_json::json!({
+            "valid": false, "fields": { "email": ["is taken"] }, "form": ["not today"],
+        });
+        assert_eq!(written, expected);
+        let error = report.finish().unwrap_err();
+        assert_eq!(error.message(), "not today; `email`: is taken");
+        assert_eq!(error.fields()["email"], ["is taken"]);
+        assert_eq!(error.form(), ["not today"]);
+    }
+}

@@ -1,0 +1,7 @@
+#[mizan::form]
+struct WidgetForm {
+    #[field(widget = "textarea")]
+    flag: bool,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+struct Profile;
+
+#[mizan::client(route = "/profile")]
+async fn show() -> Profile {
+    Profile
+}
+
+fn main() {}
