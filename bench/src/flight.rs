@@ -45,11 +45,9 @@ pub(crate) async fn measure(server: SocketAddr) -> Result<(), Box<dyn Error + Se
         let started = Instant::now();
         let answer = exchange(&mut stream, &mutation("")).await?;
         expect(&answer, r#""invalidate":[{"context":"profile""#)?;
-        let read = "GET /api/mizan/ctx/profile?user_id=5 HTTP/1.1\r\nhost: localhost\r\n\r\n";
-        expect(
-            &exchange(&mut stream, read).await?,
-            r#""user_name":"user 5""#,
-        )?;
+        let read = http::get("/api/mizan/ctx/profile?user_id=5");
+        let answer = exchange(&mut stream, &read).await?;
+        expect(&answer, r#""user_name":"user 5""#)?;
         double.push(started.elapsed());
     }
     println!("measured {} {}", median(single), median(double));

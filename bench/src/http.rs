@@ -31,6 +31,11 @@ pub(crate) async fn exchange(
     }
 }
 
+/// A GET.
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
+}
+
 /// A POST of JSON.
 pub(crate) fn post(path: &str, headers: &str, body: &str) -> String {
     format!(

@@ -4,7 +4,8 @@
 //! and serves until its standard input ends, so that it never outlives whoever started it. All of
 //! them have the same runtime, the same log subscriber and send the same headers.
 //!
-//! `mizan-bench flight` measures a mutation over a slow link, and ends.
+//! `mizan-bench flight` measures a mutation over a slow link, and ends. `mizan-bench stampede`
+//! measures many who want one answer at once.
 //!
 //! `mizan-bench load <measure> <server> <address>` is the other end of a server's sockets.
 
@@ -15,12 +16,19 @@ mod http;
 mod load;
 mod servers;
 mod sockets;
+mod stampede;
 mod users;
 
 use servers::Server;
-use std::{io, process::ExitCode};
-use tokio::net::TcpListener;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
+
+/// Any free port of the loopback interface.
+const ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -32,12 +40,13 @@ async fn main() -> ExitCode {
     let name = arguments.next().unwrap_or_default();
     match name.as_str() {
         "flight" => return ended(run_flight().await),
+        "stampede" => return ended(run_stampede().await),
         "load" => return ended(load::run(&arguments.collect::<Vec<_>>()).await),
         _ => {}
     }
     let Some(server) = Server::of(&name) else {
         eprintln!(
-            "name a server, flight or load: {}",
+            "name a server, flight, stampede or load: {}",
             Server::NAMES.join(", ")
         );
         return ExitCode::FAILURE;
@@ -58,14 +67,23 @@ fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> ExitCo
 
 /// A server in this very process, and what is measured against it.
 async fn run_flight() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    flight::measure(server_within().await?).await
+}
+
+async fn run_stampede() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stampede::measure(servers::mizan()?, server_within().await?).await
+}
+
+/// Starts a server in this very process.
+async fn server_within() -> std::io::Result<std::net::SocketAddr> {
+    let listener = mizan::server::listen(ADDR)?;
     let addr = listener.local_addr()?;
     tokio::spawn(async move {
         if let Err(error) = Server::Mizan.serve(listener).await {
             eprintln!("mizan-bench: {error}");
         }
     });
-    flight::measure(addr).await
+    Ok(addr)
 }
 
 async fn run(server: Server) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -74,7 +92,8 @@ async fn run(server: Server) -> Result<(), Box<dyn std::error::Error + Send + Sy
         .with_env_filter(EnvFilter::new("info,tower_sessions_core=error"))
         .with_writer(io::stderr)
         .init();
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    // Whatever serves: how many connections may wait is none of the things that are compared
+    let listener = mizan::server::listen(ADDR)?;
     println!("{}", listener.local_addr()?);
     server.serve(listener).await
 }

@@ -7,9 +7,10 @@
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    routing::post,
+    routing::{get, post},
     serve::ListenerExt,
 };
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::expect_context};
@@ -26,6 +27,8 @@ use tower_http::{set_header::SetResponseHeaderLayer, timeout::TimeoutLayer};
 pub(crate) enum Server {
     /// `POST /api/echo` as a handler of axum's.
     Axum,
+    /// `GET /api/listing` as a handler of axum's.
+    AxumListing,
     /// `POST /api/echo` as a server function of Leptos's.
     LeptosCalls,
     /// A page of Leptos's.
@@ -40,8 +43,9 @@ pub(crate) enum Server {
 
 impl Server {
     /// What they are called on the command line.
-    pub(crate) const NAMES: [&str; 6] = [
+    pub(crate) const NAMES: [&str; 7] = [
         "axum",
+        "axum-listing",
         "leptos-calls",
         "leptos-pages",
         "leptos-pages-nagle",
@@ -53,6 +57,7 @@ impl Server {
     pub(crate) fn of(name: &str) -> Option<Self> {
         Some(match name {
             "axum" => Self::Axum,
+            "axum-listing" => Self::AxumListing,
             "leptos-calls" => Self::LeptosCalls,
             "leptos-pages" => Self::LeptosPages,
             "leptos-pages-nagle" => Self::LeptosPagesNagle,
@@ -69,6 +74,7 @@ impl Server {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         match self {
             Self::Axum => without_delay(listener, axum_calls()).await,
+            Self::AxumListing => without_delay(listener, axum_listing()?).await,
             Self::LeptosCalls => without_delay(listener, leptos_calls()).await,
             Self::LeptosPages => without_delay(listener, leptos_pages()).await,
             Self::LeptosPagesNagle => axum::serve(listener, leptos_pages()).await,
@@ -96,7 +102,7 @@ async fn without_delay(listener: TcpListener, router: Router) -> std::io::Result
 /// As many frames as a socket can send: what is measured is how long one takes.
 const UNLIMITED: u32 = u32::MAX;
 
-fn mizan() -> Result<Router, mizan::server::RegistryError> {
+pub(crate) fn mizan() -> Result<Router, mizan::server::RegistryError> {
     Mizan::new(options())
         .users(crate::users::Accounts)
         .frames_per_second(UNLIMITED)
@@ -127,6 +133,27 @@ async fn echo(Json(Echo { text }): Json<Echo>) -> Json<Answer<Echoed>> {
 
 fn axum_calls() -> Router {
     layers_of_calls(Router::new().route("/api/echo", post(echo)))
+}
+
+/// The bytes that Mizan answers with out of its cache, and the headers: as fast as that can be done.
+fn axum_listing() -> serde_json::Result<Router> {
+    let products = crate::contexts::products(7);
+    let body = serde_json::json!({ "data": { "listing": products } });
+    let body = Bytes::from(serde_json::to_vec(&body)?);
+    let listing = move || {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            // As long as Mizan's
+            (header::ETAG, "\"0123456789abcdef0123456789abcdef\""),
+        ];
+        std::future::ready((headers, body.clone()))
+    };
+    let router = Router::new().route("/api/listing", get(listing));
+    Ok(router.layer(
+        ServiceBuilder::new()
+            .layer(headers("public, no-cache"))
+            .layer(timeout()),
+    ))
 }
 
 fn leptos_calls() -> Router {

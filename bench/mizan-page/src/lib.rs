@@ -27,8 +27,8 @@ pub struct Echoed {
     pub message: String,
 }
 
-/// Returns the user, the same for everybody.
-#[mizan::client(context = "global")]
+/// Returns the user, the same for everybody. It is run each time: so is what it is compared with.
+#[mizan::client(context = "global", cache = false)]
 pub async fn current_user() -> mizan::Result<User> {
     Ok(User {
         id: 1,

@@ -2,11 +2,11 @@ use super::{Result, Target};
 use futures::{SinkExt, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::future::Future;
-use tokio::net::TcpStream;
+use std::{future::Future, io::ErrorKind, time::Duration};
+use tokio::{net::TcpStream, time::sleep};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
+    tungstenite::{Error, Message, Utf8Bytes, protocol::WebSocketConfig},
 };
 
 /// What is read at a time.
@@ -17,6 +17,11 @@ const AT_A_TIME: usize = 64;
 
 /// The number that all of them have for their channel.
 const ID: u64 = 1;
+
+/// How often a socket that the server did not take is tried again, and after how long at first:
+/// each time twice as long.
+const RETRIES: u32 = 6;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// One end of a socket.
 pub(super) struct Socket(WebSocketStream<TcpStream>);
@@ -31,7 +36,20 @@ pub(super) struct Joined {
 }
 
 impl Socket {
+    /// Opens one; as browsers do, it tries again where the server had no room in its queue.
     pub(super) async fn open(target: Target, path: &str) -> Result<Self> {
+        for retry in 0..RETRIES {
+            match Self::try_open(target, path).await {
+                Err(Error::Io(error)) if was_turned_away(error.kind()) => {
+                    sleep(FIRST_WAIT * 2u32.pow(retry)).await;
+                }
+                opened => return Ok(opened?),
+            }
+        }
+        Ok(Self::try_open(target, path).await?)
+    }
+
+    async fn try_open(target: Target, path: &str) -> std::result::Result<Self, Error> {
         let stream = TcpStream::connect(target.addr).await?;
         stream.set_nodelay(true)?;
         let url = format!("ws://{}{path}", target.addr);
@@ -74,6 +92,15 @@ impl Socket {
         }
         Err("the server has closed a socket".into())
     }
+}
+
+/// Whether a connection ended before the server had looked at it.
+fn was_turned_away(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// A frame that says something in the channel.
