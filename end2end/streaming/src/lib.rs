@@ -26,8 +26,8 @@ pub async fn quick(number: u32) -> mizan::Result<u32> {
     Ok(number)
 }
 
-/// After a while.
-#[mizan::client(context = OuterContext)]
+/// After a while, each time.
+#[mizan::client(context = OuterContext, cache = false)]
 pub async fn slow(number: u32) -> mizan::Result<u32> {
     sleep(Duration::from_millis(400)).await;
     Ok(number * 10)
@@ -40,8 +40,8 @@ pub struct InnerContext {
     pub number: u32,
 }
 
-/// After another while.
-#[mizan::client(context = InnerContext)]
+/// After another while, each time.
+#[mizan::client(context = InnerContext, cache = false)]
 pub async fn slower(number: u32) -> mizan::Result<String> {
     sleep(Duration::from_millis(200)).await;
     Ok(format!("{number} </script>"))
