@@ -23,21 +23,21 @@ pub(super) fn generates() -> Result {
 }
 
 fn build_and_serve(project: &Path) -> Result {
-    // What is built already for the starter is not built again
-    let shared = target();
+    // A folder of its own: two workspaces that build one crate overwrite each other's
+    let built = target().join("template");
     let lock = std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"));
     lock.map_err(|error| format!("Cargo.lock: {error}"))?;
     let mut build = Command::new("cargo");
     build
         .current_dir(project)
         .args(["leptos", "build"])
-        .env("CARGO_TARGET_DIR", &shared);
+        .env("CARGO_TARGET_DIR", &built);
     process::run(&mut build)?;
 
     let port = free_port()?;
     let database = scratch("template")?.join("notes.db");
     let site = project.join("target/site");
-    let mut server = Command::new(shared.join("debug/server"));
+    let mut server = Command::new(built.join("debug/server"));
     server
         .current_dir(project)
         .env("LEPTOS_OUTPUT_NAME", "app")
