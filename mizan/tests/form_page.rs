@@ -22,8 +22,8 @@ use leptos_router::{
     path,
 };
 use mizan::{
-    Error, Mizan,
     __private::{FORM, KEY, Posted, action, key, posted},
+    Error, Mizan,
     form::Report,
 };
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use support::{Answer, get, options, send};
+use support::{Answer, building, get, options, send};
 use users::{Account, Accounts, session_of};
 
 /// What was submitted.
@@ -187,7 +187,10 @@ impl FormHandler for NameForm {
 async fn secret() -> mizan::Result<String> {
     tokio::task::yield_now().await;
     let account = mizan::current_user::<Account>().await?;
-    Ok(format!("for {}", account.map(|account| account.name).unwrap_or_default()))
+    Ok(format!(
+        "for {}",
+        account.map(|account| account.name).unwrap_or_default()
+    ))
 }
 
 #[mizan::client(context = "global")]
@@ -271,10 +274,20 @@ fn Moved() -> impl IntoView {
 /// A form as far as it matters here: what it was sent, and what came of it.
 #[component]
 fn Shown(name: &'static str) -> impl IntoView {
-    let Posted { pairs, report, error, done, .. } = posted(name).unwrap_or_default();
-    let fields = report.fields().clone().into_iter().map(|(field, messages)| {
-        view! { <p class="wrong">{format!("{field}: {}", messages.join("; "))}</p> }
-    });
+    let Posted {
+        pairs,
+        report,
+        error,
+        done,
+        ..
+    } = posted(name).unwrap_or_default();
+    let fields = report
+        .fields()
+        .clone()
+        .into_iter()
+        .map(|(field, messages)| {
+            view! { <p class="wrong">{format!("{field}: {}", messages.join("; "))}</p> }
+        });
     view! {
         <form method="post" action=action(name) id=name>
             <input type="hidden" name=FORM value=name/>
@@ -298,9 +311,11 @@ async fn shared() -> String {
 
 fn site() -> (Router, Letters) {
     let letters = Letters::default();
-    let app = Mizan::new(options()).users(Accounts::new()).provide(letters.clone());
+    let app = Mizan::new(options())
+        .users(Accounts::new())
+        .provide(letters.clone());
     let own = Router::new().route("/own", post_route(async || "the application's own"));
-    (app.router(App, shell).merge(own), letters)
+    (building(|| app.router(App, shell)).merge(own), letters)
 }
 
 const FORM_TYPE: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -319,7 +334,10 @@ fn request(path: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Reque
         request = request.header(*name, *value);
     }
     let address = SocketAddr::from(([192, 0, 2, 1], 1));
-    request.extension(ConnectInfo(address)).body(body.into()).unwrap()
+    request
+        .extension(ConnectInfo(address))
+        .body(body.into())
+        .unwrap()
 }
 
 async fn post(app: &Router, path: &str, body: &str) -> Answer {
@@ -337,12 +355,15 @@ async fn get_as(app: &Router, path: &str, cookie: &str) -> Answer {
 }
 
 /// A letter that is in order.
-const LETTER: &str = "mizan-form=contact&mizan-key=k1&name=Ada&email=ada%40example.com&message=Hello&version=1";
+const LETTER: &str =
+    "mizan-form=contact&mizan-key=k1&name=Ada&email=ada%40example.com&message=Hello&version=1";
 
 /// The same with something else in place of a field.
 fn letter(name: &str, value: &str) -> String {
     let value: String = form_urlencoded(value);
-    let pairs = LETTER.split('&').filter(|pair| !pair.starts_with(&format!("{name}=")));
+    let pairs = LETTER
+        .split('&')
+        .filter(|pair| !pair.starts_with(&format!("{name}=")));
     let pairs: Vec<_> = pairs.collect();
     format!("{}&{name}={value}", pairs.join("&"))
 }
@@ -363,7 +384,9 @@ fn set_cookies(answer: &Answer) -> Vec<(String, String)> {
 
 fn set_cookie(answer: &Answer, name: &str) -> Option<String> {
     let mut cookies = set_cookies(answer).into_iter();
-    let found = cookies.find(|(known, _)| known == name).map(|(_, rest)| rest);
+    let found = cookies
+        .find(|(known, _)| known == name)
+        .map(|(_, rest)| rest);
     assert!(cookies.all(|(other, _)| other != name), "two of {name}");
     found
 }
@@ -371,7 +394,9 @@ fn set_cookie(answer: &Answer, name: &str) -> Option<String> {
 /// What the page carries of the form.
 fn carried(html: &str) -> Value {
     const START: &str = "__RESOLVED_RESOURCES[1073741823] = ";
-    let Some(at) = html.find(START) else { return Value::Null };
+    let Some(at) = html.find(START) else {
+        return Value::Null;
+    };
     let script = &html[at + START.len()..];
     let literal = &script[..script.find("\";").unwrap() + 1];
     let text: String = serde_json::from_str(&literal.replace("\\'", "'")).unwrap();
@@ -385,7 +410,12 @@ fn shows(page: &Answer, text: &str) -> bool {
 #[tokio::test]
 async fn a_form_that_is_taken_sends_the_browser_back_to_its_page() {
     let (app, letters) = site();
-    for path in ["/contact", "/streamed?to=ada", "/in-order/ada?x=%2F", "/blocked"] {
+    for path in [
+        "/contact",
+        "/streamed?to=ada",
+        "/in-order/ada?x=%2F",
+        "/blocked",
+    ] {
         let answer = post(&app, path, &letter("mizan-key", path)).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text);
         assert_eq!(answer.header(header::LOCATION), path);
@@ -412,7 +442,10 @@ async fn that_it_was_taken_is_told_to_the_next_page_once() {
     for path in ["/contact", "/streamed", "/in-order/ada", "/nowhere"] {
         let page = get_as(&app, path, "mizan-done=contact").await;
         assert!(shows(&page, "It was sent"), "{path}: {}", page.text);
-        assert_eq!(carried(&page.text), json!({ "form": "contact", "pairs": [] }));
+        assert_eq!(
+            carried(&page.text),
+            json!({ "form": "contact", "pairs": [] })
+        );
         assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
         let removal = set_cookie(&page, "mizan-done").unwrap();
         assert!(removal.contains("Max-Age=0"), "{removal}");
@@ -423,7 +456,10 @@ async fn that_it_was_taken_is_told_to_the_next_page_once() {
     assert_eq!(carried(&page.text), Value::Null);
     // Nor of a form that there is not, nor on a page of another one
     let page = get_as(&app, "/contact", "mizan-done=<script>").await;
-    assert_eq!((set_cookie(&page, "mizan-done"), carried(&page.text)), (None, Value::Null));
+    assert_eq!(
+        (set_cookie(&page, "mizan-done"), carried(&page.text)),
+        (None, Value::Null)
+    );
     let page = get_as(&app, "/notes", "mizan-done=contact").await;
     assert!(!shows(&page, "It was sent"));
 }
@@ -442,8 +478,18 @@ async fn a_form_that_is_sent_twice_runs_once() {
     }
     assert_eq!(letters.take(), ["Hello"]);
     // Who goes back and writes another letter sends the same key
-    assert_eq!(post(&app, "/contact", &letter("message", "Again")).await.status, 303);
-    assert_eq!(post(&app, "/contact", &letter("mizan-key", "k2")).await.status, 303);
+    assert_eq!(
+        post(&app, "/contact", &letter("message", "Again"))
+            .await
+            .status,
+        303
+    );
+    assert_eq!(
+        post(&app, "/contact", &letter("mizan-key", "k2"))
+            .await
+            .status,
+        303
+    );
     let without = LETTER.replace("mizan-key=k1&", "");
     for _ in 0..2 {
         assert_eq!(post(&app, "/contact", &without).await.status, 303);
@@ -467,7 +513,9 @@ async fn whoever_goes_away_has_sent_it_all_the_same() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), arrived).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), arrived)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -475,13 +523,26 @@ async fn a_form_that_fails_comes_back_as_it_was_filled_in() {
     let (app, letters) = site();
     let body = letter("email", "nothing")
         + "&password=hunter2&items.0.text=one&items.0.code=1234&tags=bug&tags=praise";
-    for path in ["/contact", "/streamed", "/in-order/ada", "/blocked", "/nowhere"] {
+    for path in [
+        "/contact",
+        "/streamed",
+        "/in-order/ada",
+        "/blocked",
+        "/nowhere",
+    ] {
         let page = post(&app, path, &body).await;
         assert_eq!(page.status, 422, "{path}");
-        assert!(page.header(header::CONTENT_TYPE).starts_with("text/html"), "{path}");
+        assert!(
+            page.header(header::CONTENT_TYPE).starts_with("text/html"),
+            "{path}"
+        );
         assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
         assert_ne!(page.header(header::CONTENT_SECURITY_POLICY), "");
-        assert!(shows(&page, "email: must be an e-mail address"), "{path}: {}", page.text);
+        assert!(
+            shows(&page, "email: must be an e-mail address"),
+            "{path}: {}",
+            page.text
+        );
         for value in [
             r#"name="name" value="Ada""#,
             r#"name="email" value="nothing""#,
@@ -491,7 +552,10 @@ async fn a_form_that_fails_comes_back_as_it_was_filled_in() {
         ] {
             assert!(shows(&page, value), "{path}: {value}");
         }
-        assert!(!page.text.contains("hunter2") && !page.text.contains("1234"), "{path}");
+        assert!(
+            !page.text.contains("hunter2") && !page.text.contains("1234"),
+            "{path}"
+        );
         let expected = json!({
             "form": "contact",
             "pairs": [
@@ -514,10 +578,20 @@ async fn the_server_s_own_rules_and_errors_come_back_too() {
     let (app, letters) = site();
     for (field, value, status, text) in [
         ("email", "taken@example.com", 422, "email: is taken"),
-        ("version", "2", 422, "the form has changed: load the page again"),
+        (
+            "version",
+            "2",
+            422,
+            "the form has changed: load the page again",
+        ),
         ("message", "nobody", 404, "there is nobody of that name"),
         ("message", "redirect and fail", 409, "not now"),
-        ("message", "panic", 500, "something went wrong on the server"),
+        (
+            "message",
+            "panic",
+            500,
+            "something went wrong on the server",
+        ),
     ] {
         let page = post(&app, "/contact", &letter(field, value)).await;
         assert_eq!(page.status, status, "{value}");
@@ -541,7 +615,10 @@ async fn the_server_s_own_rules_and_errors_come_back_too() {
 async fn html_in_every_value_is_text() {
     let (app, _) = site();
     let html = r#"</script><img src=x onerror="alert(1)"><!--&lt;'"#;
-    let body = format!("mizan-form=contact&<b>={0}&name={0}&email={0}&message={0}&version={0}&topic={0}&tags={0}&items.0.text={0}&items.0.{0}={0}", form_urlencoded(html));
+    let body = format!(
+        "mizan-form=contact&<b>={0}&name={0}&email={0}&message={0}&version={0}&topic={0}&tags={0}&items.0.text={0}&items.0.{0}={0}",
+        form_urlencoded(html)
+    );
     for path in ["/contact", "/streamed", "/in-order/ada", "/nowhere"] {
         let page = post(&app, path, &body).await;
         assert_eq!(page.status, 422);
@@ -560,32 +637,69 @@ async fn bad_fields_are_named() {
     let (app, letters) = site();
     let long = "x".repeat(101);
     for (body, message) in [
-        (letter("version", "-1"), "version: must be a whole number from 0 to 4294967295"),
+        (
+            letter("version", "-1"),
+            "version: must be a whole number from 0 to 4294967295",
+        ),
         (letter("version", ""), "version: is required"),
         (letter("topic", "spam"), "topic: is not one of the choices"),
         (letter("tags", "spam"), "tags: is not one of the choices"),
-        (letter("name", &long), "name: must have at most 100 characters"),
+        (
+            letter("name", &long),
+            "name: must have at most 100 characters",
+        ),
         (letter("message", ""), "message: is required"),
-        (letter("message", &"x".repeat(2001)), "message: must have at most 2000 characters"),
-        (format!("{LETTER}&name=Bob"), "name: is given more than once"),
-        (format!("{LETTER}&is_admin=on"), "is_admin: is not a field of this form"),
-        (format!("{LETTER}&items.0.by=x"), "items.0.by: is not a field of this form"),
-        (format!("{LETTER}&items.x.text=x"), "items.x: is not a field of this form"),
-        (format!("{LETTER}&name.first=x"), "name.first: is given as a value and as a group"),
+        (
+            letter("message", &"x".repeat(2001)),
+            "message: must have at most 2000 characters",
+        ),
+        (
+            format!("{LETTER}&name=Bob"),
+            "name: is given more than once",
+        ),
+        (
+            format!("{LETTER}&is_admin=on"),
+            "is_admin: is not a field of this form",
+        ),
+        (
+            format!("{LETTER}&items.0.by=x"),
+            "items.0.by: is not a field of this form",
+        ),
+        (
+            format!("{LETTER}&items.x.text=x"),
+            "items.x: is not a field of this form",
+        ),
+        (
+            format!("{LETTER}&name.first=x"),
+            "name.first: is given as a value and as a group",
+        ),
     ] {
         let page = post(&app, "/contact", &body).await;
         assert_eq!(page.status, 422, "{message}");
         assert!(shows(&page, message), "{message}: {}", page.text);
-        assert!(!shows(&page, r#"name="is_admin""#), "what is no field does not come back");
+        assert!(
+            !shows(&page, r#"name="is_admin""#),
+            "what is no field does not come back"
+        );
     }
-    let rows: String = (0..10_000).map(|row| format!("&items.{row}.text=x")).collect();
+    let rows: String = (0..10_000)
+        .map(|row| format!("&items.{row}.text=x"))
+        .collect();
     let page = post(&app, "/contact", &format!("{LETTER}{rows}")).await;
     assert_eq!(page.status, 422);
-    assert!(shows(&page, "the form has more than 1000 values"), "{}", page.text);
+    assert!(
+        shows(&page, "the form has more than 1000 values"),
+        "{}",
+        page.text
+    );
     assert!(page.text.matches("<input").count() < 1100);
     let nothing = post(&app, "/contact", "mizan-form=contact").await;
     for name in ["name", "email", "message", "version"] {
-        assert!(shows(&nothing, &format!("{name}: is required")), "{}", nothing.text);
+        assert!(
+            shows(&nothing, &format!("{name}: is required")),
+            "{}",
+            nothing.text
+        );
     }
     assert_eq!(letters.count(), 0);
 }
@@ -597,24 +711,86 @@ async fn a_post_that_is_none_of_a_form_is_an_error() {
     let multipart = "multipart/form-data; boundary=x";
     let latin = "application/x-www-form-urlencoded; charset=latin1";
     for (what, content_type, body, status, code) in [
-        ("no form", FORM_TYPE.1, "name=Ada", 405, "METHOD_NOT_ALLOWED"),
+        (
+            "no form",
+            FORM_TYPE.1,
+            "name=Ada",
+            405,
+            "METHOD_NOT_ALLOWED",
+        ),
         ("nothing", FORM_TYPE.1, "", 405, "METHOD_NOT_ALLOWED"),
-        ("an unknown form", FORM_TYPE.1, "mizan-form=other", 404, "NOT_FOUND"),
-        ("an endpoint", FORM_TYPE.1, "mizan-form=contact.submit", 404, "NOT_FOUND"),
-        ("two forms", FORM_TYPE.1, "mizan-form=contact&mizan-form=name", 422, "VALIDATION_ERROR"),
-        ("two keys", FORM_TYPE.1, &format!("{LETTER}&mizan-key=x"), 422, "VALIDATION_ERROR"),
-        ("not UTF-8", FORM_TYPE.1, &format!("{LETTER}&name=%ff"), 400, "BAD_REQUEST"),
+        (
+            "an unknown form",
+            FORM_TYPE.1,
+            "mizan-form=other",
+            404,
+            "NOT_FOUND",
+        ),
+        (
+            "an endpoint",
+            FORM_TYPE.1,
+            "mizan-form=contact.submit",
+            404,
+            "NOT_FOUND",
+        ),
+        (
+            "two forms",
+            FORM_TYPE.1,
+            "mizan-form=contact&mizan-form=name",
+            422,
+            "VALIDATION_ERROR",
+        ),
+        (
+            "two keys",
+            FORM_TYPE.1,
+            &format!("{LETTER}&mizan-key=x"),
+            422,
+            "VALIDATION_ERROR",
+        ),
+        (
+            "not UTF-8",
+            FORM_TYPE.1,
+            &format!("{LETTER}&name=%ff"),
+            400,
+            "BAD_REQUEST",
+        ),
         ("too large", FORM_TYPE.1, &huge, 413, "PAYLOAD_TOO_LARGE"),
-        ("JSON", "application/json", "{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("multipart", multipart, "--x--", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            "JSON",
+            "application/json",
+            "{}",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            "multipart",
+            multipart,
+            "--x--",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
         ("text", "text/plain", LETTER, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("another charset", latin, LETTER, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            "another charset",
+            latin,
+            LETTER,
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
     ] {
         for path in ["/contact", "/nowhere"] {
             let request = request(path, body.to_owned(), &[("content-type", content_type)]);
             let answer = send(&app, request).await;
-            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{what}");
-            let allowed = if status == 405 { "GET, HEAD" } else { answer.header(header::ALLOW) };
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (status, code),
+                "{what}"
+            );
+            let allowed = if status == 405 {
+                "GET, HEAD"
+            } else {
+                answer.header(header::ALLOW)
+            };
             assert_eq!(answer.header(header::ALLOW), allowed);
         }
     }
@@ -631,22 +807,45 @@ async fn a_post_that_is_none_of_a_form_is_an_error() {
 async fn other_sites_post_nothing() {
     let (app, letters) = site();
     for headers in [
-        [FORM_TYPE, ("host", "localhost"), ("sec-fetch-site", "cross-site")],
-        [FORM_TYPE, ("host", "localhost"), ("sec-fetch-site", "same-site")],
-        [FORM_TYPE, ("host", "localhost"), ("origin", "https://evil.example")],
+        [
+            FORM_TYPE,
+            ("host", "localhost"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+        [
+            FORM_TYPE,
+            ("host", "localhost"),
+            ("sec-fetch-site", "same-site"),
+        ],
+        [
+            FORM_TYPE,
+            ("host", "localhost"),
+            ("origin", "https://evil.example"),
+        ],
         [FORM_TYPE, ("host", "localhost"), ("origin", "null")],
     ] {
         for path in ["/contact", "/nowhere"] {
             let answer = send(&app, request(path, LETTER, &headers)).await;
-            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "FORBIDDEN"));
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (403, "FORBIDDEN")
+            );
             assert!(!answer.headers.contains_key(header::SET_COOKIE));
         }
     }
     assert_eq!(letters.count(), 0);
     // Nor is a page of another site where one is sent
-    for path in ["//evil.example/", "//evil.example/%2e%2e", "/\\evil.example"] {
+    for path in [
+        "//evil.example/",
+        "//evil.example/%2e%2e",
+        "/\\evil.example",
+    ] {
         let answer = post(&app, path, &letter("mizan-key", path)).await;
-        assert_eq!((answer.status.as_u16(), answer.header(header::LOCATION)), (303, "/"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.header(header::LOCATION)),
+            (303, "/"),
+            "{path}"
+        );
         let page = post(&app, path, &letter("email", "x")).await;
         assert!(shows(&page, r##"action="/#contact""##), "{}", page.text);
     }
@@ -655,7 +854,10 @@ async fn other_sites_post_nothing() {
 #[tokio::test]
 async fn guards_hold() {
     let (app, letters) = site();
-    let (user, staff) = (session_of(&app, "user").await, session_of(&app, "staff").await);
+    let (user, staff) = (
+        session_of(&app, "user").await,
+        session_of(&app, "staff").await,
+    );
     for (form, cookie, status) in [
         ("member", "", 401),
         ("member", &*user, 303),
@@ -668,7 +870,11 @@ async fn guards_hold() {
         let body = format!("mizan-form={form}&text=Note");
         let answer = post_as(&app, "/notes", &body, cookie).await;
         assert_eq!(answer.status, status, "{form} {cookie}");
-        assert_eq!(letters.take().len(), usize::from(status == 303), "{form} {cookie}");
+        assert_eq!(
+            letters.take().len(),
+            usize::from(status == 303),
+            "{form} {cookie}"
+        );
         assert!(!shows(&answer, "wrong"), "{}", answer.text);
         if status != 303 {
             assert!(shows(&answer, r#"name="text" value="Note""#));
@@ -698,7 +904,10 @@ async fn a_form_that_is_sent_too_often_waits() {
     for status in [303, 303, 429] {
         let answer = post(&app, "/notes", "mizan-form=seldom&text=Note").await;
         assert_eq!(answer.status, status);
-        assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), status == 429);
+        assert_eq!(
+            answer.headers.contains_key(header::RETRY_AFTER),
+            status == 429
+        );
         if status == 429 {
             assert!(shows(&answer, "too many requests"), "{}", answer.text);
             assert!(shows(&answer, r#"value="Note""#));
@@ -715,14 +924,25 @@ async fn a_form_signs_in() {
     let session = set_cookie(&answer, "session").unwrap();
     let session = format!("session={}", session.split(';').next().unwrap());
     let page = get_as(&app, "/contact", &session).await;
-    assert!(shows(&page, "Hello staff") && shows(&page, "for staff"), "{}", page.text);
+    assert!(
+        shows(&page, "Hello staff") && shows(&page, "for staff"),
+        "{}",
+        page.text
+    );
     let page = post(&app, "/notes", "mizan-form=name&name=nobody").await;
-    assert_eq!((page.status.as_u16(), set_cookie(&page, "session")), (422, None));
+    assert_eq!(
+        (page.status.as_u16(), set_cookie(&page, "session")),
+        (422, None)
+    );
     assert!(shows(&page, "nobody has that name"));
     // Whoever they are by then, the page is theirs
     let page = post(&app, "/contact", "mizan-form=name&name=user&then=later").await;
     assert_eq!(page.status, 409);
-    assert!(shows(&page, "Hello user") && shows(&page, "for user"), "{}", page.text);
+    assert!(
+        shows(&page, "Hello user") && shows(&page, "for user"),
+        "{}",
+        page.text
+    );
     assert!(set_cookie(&page, "session").is_some());
 }
 
@@ -738,7 +958,10 @@ async fn a_handler_says_where_to_go() {
     assert!(shows(&page, "Thanks") && shows(&page, "It was sent"));
     // So does a page that is rendered for a form that failed
     let page = post(&app, "/moved", &letter("email", "x")).await;
-    assert_eq!((page.status.as_u16(), page.header(header::LOCATION)), (302, "/thanks"));
+    assert_eq!(
+        (page.status.as_u16(), page.header(header::LOCATION)),
+        (302, "/thanks")
+    );
     let page = post(&app, "/panic", &letter("email", "x")).await;
     assert_eq!(page.status, 500);
     assert!(!page.text.contains("secret"));
@@ -747,7 +970,10 @@ async fn a_handler_says_where_to_go() {
 #[tokio::test]
 async fn the_application_s_own_handlers_come_first() {
     let (app, letters) = site();
-    assert_eq!(post(&app, "/own", LETTER).await.text, "the application's own");
+    assert_eq!(
+        post(&app, "/own", LETTER).await.text,
+        "the application's own"
+    );
     assert_eq!(post(&app, "/shared", "").await.text, "a route");
     assert_eq!(letters.count(), 0);
     for path in ["/own", "/shared"] {
@@ -765,7 +991,9 @@ async fn what_it_makes_stale_is_told() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), followed).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), followed)
+        .await
+        .unwrap();
     let before = read().await;
     assert_eq!(before["data"]["inbox"], "0 for Ada");
     let mut reader = served.connect("").await;
@@ -775,10 +1003,16 @@ async fn what_it_makes_stale_is_told() {
     reader.send(mount).await;
     assert_eq!(reader.next().await["op"], "mounted");
     // A form that fails ends nothing
-    assert_eq!(post(&app, "/contact", &letter("email", "x")).await.status, 422);
+    assert_eq!(
+        post(&app, "/contact", &letter("email", "x")).await.status,
+        422
+    );
     assert_eq!(post(&app, "/contact", LETTER).await.status, 303);
     let told = reader.next().await;
-    assert_eq!((&told["op"], &told["contexts"]), (&json!("invalidate"), &json!([r#"inbox;to="Ada""#])));
+    assert_eq!(
+        (&told["op"], &told["contexts"]),
+        (&json!("invalidate"), &json!([r#"inbox;to="Ada""#]))
+    );
     assert_eq!(read().await["data"]["inbox"], "1 for Ada");
     assert!(shows(&get(&app, "/contact").await, "1 for Ada"));
     drop(reader);

@@ -218,7 +218,8 @@ impl Server {
         // Every way is to run the function
         let mizan = Mizan::new(options()).cache(Cache::none());
         let mizan = mizan.users(Accounts::new());
-        let app = mizan.provide(runs.clone()).router(App, shell);
+        let mizan = mizan.provide(runs.clone());
+        let app = support::building(|| mizan.router(App, shell));
         let mut cookies = Vec::new();
         for caller in CALLERS {
             cookies.push(match caller {

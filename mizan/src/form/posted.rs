@@ -110,7 +110,10 @@ pub fn action(name: &str) -> String {
 
 /// Makes a key by which two posts of one page are known for the same.
 pub fn key() -> String {
-    side::random().iter().map(|byte| format!("{byte:02x}")).collect()
+    side::random()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A path with its query, unless a browser would take it for another site's: `//other.example`
@@ -159,7 +162,10 @@ mod tests {
         assert_eq!(posted.report.fields()["name"], ["is taken"]);
         assert_eq!((posted.error, posted.done), (None, false));
         let posted = of(Error::validation("no such name, or another password"));
-        assert_eq!(posted.report.of_form(), ["no such name, or another password"]);
+        assert_eq!(
+            posted.report.of_form(),
+            ["no such name, or another password"]
+        );
         let posted = of(Error::forbidden("not for you"));
         assert!(posted.report.is_valid() && posted.error.is_some());
     }
@@ -167,7 +173,13 @@ mod tests {
     #[test]
     fn an_address_is_one_of_this_site() {
         assert_eq!(on_this_site("/contact?to=ada"), "/contact?to=ada");
-        for other in ["//evil.example/", "/\\evil.example", "https://evil.example", "", "*"] {
+        for other in [
+            "//evil.example/",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "*",
+        ] {
             assert_eq!(on_this_site(other), "/", "{other}");
         }
     }

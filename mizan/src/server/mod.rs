@@ -340,6 +340,10 @@ impl Mizan {
     /// The router has a fallback, which serves files and the application's "not found"; so one
     /// that has a fallback as well can't be merged with it, and setting another removes files.
     ///
+    /// Build it before another one of the process serves pages: while Leptos asks the application
+    /// for its routes, no resource loads anywhere in the process, and a page that is rendered in that
+    /// moment never ends.
+    ///
     /// # Panics
     ///
     /// When the program's functions don't fit together; the message lists every mistake.

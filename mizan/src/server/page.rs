@@ -84,7 +84,9 @@ where
             pages = pages.route(&path, posted);
         }
     }
-    Ok(pages.fallback(fallback(site, not_found)).with_state(options))
+    Ok(pages
+        .fallback(fallback(site, not_found))
+        .with_state(options))
 }
 
 /// Renders a page that was posted to.
@@ -113,7 +115,11 @@ fn rendering<ShellView: IntoView + 'static>(
 fn posted_to(path: &str, site: &Site, posts: &Posts) -> Option<MethodRouter<LeptosOptions>> {
     let posts = posts.clone();
     let posted = move |request| posts.answer(request);
-    let mut here = site.routes.iter().filter(|route| route.path == path).peekable();
+    let mut here = site
+        .routes
+        .iter()
+        .filter(|route| route.path == path)
+        .peekable();
     if here.peek().is_none() {
         return Some(MethodRouter::new().fallback(posted));
     }

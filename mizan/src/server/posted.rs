@@ -35,9 +35,7 @@ use crate::{
 use axum::{body::Body, extract::Request};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header, request::Parts,
-};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header, request::Parts};
 use server_fn::redirect::REDIRECT_HEADER;
 use std::sync::Arc;
 
@@ -166,7 +164,9 @@ impl Submission {
             Ok(Done::Now(_)) => {
                 let mut response = see_other(&parts.uri)?;
                 flush.announce(response.headers_mut());
-                answer::extend(&mut response, &work.options, |name| *name != REDIRECT_HEADER);
+                answer::extend(&mut response, &work.options, |name| {
+                    *name != REDIRECT_HEADER
+                });
                 if let Some(claim) = claim {
                     claim.keep(None, &mut response).await;
                 }
@@ -219,7 +219,9 @@ async fn failed(
         answer::retry_after(&mut response, error);
     }
     let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 
@@ -227,9 +229,10 @@ async fn failed(
 /// be seen by nobody.
 fn said(work: &Work) -> Said {
     let options = work.options.0.write();
-    let mut headers = options.map_or_else(|_| HeaderMap::new(), |mut options| {
-        std::mem::take(&mut options.headers)
-    });
+    let mut headers = options.map_or_else(
+        |_| HeaderMap::new(),
+        |mut options| std::mem::take(&mut options.headers),
+    );
     headers.remove(header::LOCATION);
     headers.remove(REDIRECT_HEADER);
     Said(headers)

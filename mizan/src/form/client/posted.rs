@@ -33,7 +33,9 @@ mod tests {
     #[test]
     fn a_form_begins_with_what_the_page_was_sent_once() {
         assert_eq!(posted("contact"), None);
-        fake::page_was_sent(r#"{"form":"contact","pairs":["name","Ada"],"error":{"code":"FORBIDDEN","message":"no"}}"#);
+        fake::page_was_sent(
+            r#"{"form":"contact","pairs":["name","Ada"],"error":{"code":"FORBIDDEN","message":"no"}}"#,
+        );
         assert_eq!(posted("other"), None);
         let sent = posted("contact").unwrap();
         assert_eq!(sent.pairs, [("name".to_owned(), "Ada".to_owned())]);
@@ -43,6 +45,9 @@ mod tests {
 
     #[test]
     fn it_goes_to_the_page_s_own_address() {
-        assert_eq!(crate::form::action("contact"), format!("{}#contact", side::address()));
+        assert_eq!(
+            crate::form::action("contact"),
+            format!("{}#contact", side::address())
+        );
     }
 }

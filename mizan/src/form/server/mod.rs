@@ -7,8 +7,8 @@
 mod json;
 mod posted;
 
-pub(super) use posted::{address, posted, random};
 pub(crate) use posted::{Said, done, given_back, start_page};
+pub(super) use posted::{address, posted, random};
 
 use super::{Endpoint, Form, Report, Schema, Submit, Values, refuse_unknown};
 use crate::{
