@@ -309,6 +309,16 @@ async fn every_guard_for_every_caller_everywhere() {
                 assert_ran(&server, expected, &what);
             }
 
+            // A form that is posted to its page
+            let request = Request::post("/nowhere")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::COOKIE, cookie);
+            let body = format!("mizan-form={guard}&text=x");
+            let answer = send(&server.app, request.body(body.into()).unwrap()).await;
+            let posted = if expected == "OK" { 303 } else { status };
+            assert_eq!(answer.status, posted, "page: {what}");
+            assert_ran(&server, expected, &what);
+
             // What else there is of a form
             let name = format!("{guard}.validate");
             let answer = call_with(&server.app, &name, r#"{"text":"x"}"#, &headers).await;

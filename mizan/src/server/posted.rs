@@ -28,7 +28,7 @@ use crate::{
     },
     form::{
         FORM, KEY, Posted, on_this_site,
-        server::{FormRegistration, Said, done, given_back},
+        server::{FormRegistration, Said, done_cookie, given_back},
     },
     request::{Scope, Way},
 };
@@ -159,19 +159,8 @@ impl Submission {
         let run = |body, encoding| dispatch(submit, key, repeats, &mut claim, body, encoding);
         let result = work.run(&submit.about, parts.clone(), received, run).await;
         let flush = Flush::publish(&work).await;
-        let mut response = match result {
-            Ok(Done::Again(answer)) => answer.give(),
-            Ok(Done::Now(_)) => {
-                let mut response = see_other(&parts.uri)?;
-                flush.announce(response.headers_mut());
-                answer::extend(&mut response, &work.options, |name| {
-                    *name != REDIRECT_HEADER
-                });
-                if let Some(claim) = claim {
-                    claim.keep(None, &mut response).await;
-                }
-                response
-            }
+        let done = match result {
+            Ok(done) => done,
             Err(error) => {
                 // Whoever waits for it makes it again
                 drop(claim);
@@ -179,20 +168,27 @@ impl Submission {
                 scope.identity().forget().await;
                 let pairs = given_back(form.schema, &body);
                 scope.has_posted(Posted::failed(form.name, pairs, error.clone()));
-                let mut response = failed(parts, &work, scope.site(), render, &error).await;
+                let mut response = failed(parts, &work, render, &error).await;
                 flush.announce(response.headers_mut());
                 return Ok(response);
             }
         };
-        if let Some(cookie) = done(form.name, scope.is_development()) {
+        let mut response = match done {
+            Done::Again(answer) => answer.give(),
+            Done::Now(_) => taken(&parts.uri, &work, &flush)?,
+        };
+        if let Some(claim) = claim {
+            claim.keep(None, &mut response).await;
+        }
+        if let Some(cookie) = done_cookie(form.name, scope.is_development()) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
     }
 }
 
-/// Sends the browser to the page that it is on, to ask for it.
-fn see_other(uri: &Uri) -> Result<Response<Body>> {
+/// Sends the browser to the page that it is on, to ask for it, or to where the handler said.
+fn taken(uri: &Uri, work: &Work, flush: &Flush) -> Result<Response<Body>> {
     let address = uri.path_and_query().map_or("/", |address| address.as_str());
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -200,19 +196,17 @@ fn see_other(uri: &Uri) -> Result<Response<Body>> {
     let location = HeaderValue::from_str(on_this_site(address))?;
     headers.insert(header::LOCATION, location);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    flush.announce(headers);
+    answer::extend(&mut response, &work.options, |name| {
+        *name != REDIRECT_HEADER
+    });
     Ok(response)
 }
 
 /// Renders the page of a form that failed.
-async fn failed(
-    parts: Parts,
-    work: &Work,
-    site: &Site,
-    render: Render,
-    error: &Error,
-) -> Response<Body> {
+async fn failed(parts: Parts, work: &Work, render: Render, error: &Error) -> Response<Body> {
     let request = asked_for(parts, said(work));
-    let mut response = rendered(site, render(request)).await;
+    let mut response = rendered(work.scope.site(), render(request)).await;
     // A page that goes elsewhere, or has failed itself, says that
     if matches!(response.status(), StatusCode::OK | StatusCode::NOT_FOUND) {
         *response.status_mut() = answer::status(error);

@@ -7,7 +7,7 @@
 mod json;
 mod posted;
 
-pub(crate) use posted::{Said, done, given_back, start_page};
+pub(crate) use posted::{Said, done_cookie, given_back, start_page};
 pub(super) use posted::{address, posted, random};
 
 use super::{Endpoint, Form, Report, Schema, Submit, Values, refuse_unknown};

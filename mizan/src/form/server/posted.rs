@@ -73,7 +73,7 @@ fn taken(parts: &Parts, scope: &Scope) -> Option<&'static str> {
 }
 
 /// The cookie that tells the next page that a form was taken.
-pub(crate) fn done(form: &'static str, is_development: bool) -> Option<HeaderValue> {
+pub(crate) fn done_cookie(form: &'static str, is_development: bool) -> Option<HeaderValue> {
     let mut cookie = Cookie::new(DONE, form);
     cookie.set_http_only(true);
     cookie.set_same_site(cookie::SameSite::Lax);
