@@ -2,6 +2,7 @@
 
 use super::{
     browser::{FORM_TYPE, LETTER, carried, form_urlencoded, letter, post, request, shows},
+    served::Served,
     site::site,
     support::send,
 };
@@ -10,6 +11,11 @@ use axum::{
     http::{Request, header},
 };
 use serde_json::json;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 #[tokio::test]
 async fn html_in_every_value_is_text() {
@@ -249,4 +255,58 @@ async fn other_sites_post_nothing() {
         let page = post(&app, path, &letter("email", "x")).await;
         assert!(shows(&page, r##"action="/#contact""##), "{}", page.text);
     }
+}
+
+/// The answer is there to be read, however much is sent, or not sent at all.
+#[tokio::test]
+async fn a_form_that_is_too_large_gets_its_answer() {
+    let (app, letters) = site();
+    let served = Served::start(app).await;
+    let body = letter("message", &"x".repeat(1024 * 1024));
+    for (header, body) in [("", &*body), ("expect: 100-continue\r\n", "")] {
+        let head = format!(
+            "POST /contact HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\
+             content-type: {}\r\ncontent-length: 4000000\r\n\r\n",
+            FORM_TYPE.1
+        );
+        let head = match body {
+            "" => head,
+            _ => head.replace("4000000", &body.len().to_string()),
+        };
+        let mut peer = TcpStream::connect(served.addr).await.unwrap();
+        peer.write_all(head.as_bytes()).await.unwrap();
+        peer.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = peer.read_to_string(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+        read.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("PAYLOAD_TOO_LARGE"), "{answer}");
+    }
+    assert_eq!(letters.count(), 0);
+    served.stop().await;
+}
+
+/// A form that stops half-way is none.
+#[tokio::test]
+async fn a_form_that_breaks_off_is_not_taken() {
+    let (app, letters) = site();
+    let served = Served::start(app).await;
+    let length = LETTER.len() + 1;
+    let head = format!(
+        "POST /contact HTTP/1.1\r\nhost: localhost\r\ncontent-type: {}\r\ncontent-length: {length}\r\n\r\n",
+        FORM_TYPE.1
+    );
+    let mut peer = TcpStream::connect(served.addr).await.unwrap();
+    peer.write_all(head.as_bytes()).await.unwrap();
+    peer.write_all(LETTER.as_bytes()).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let mut answer = String::new();
+    let read = peer.read_to_string(&mut answer);
+    let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+    // Whether anything is said to who has gone is hyper's to decide
+    let _ = read.unwrap();
+    assert!(!answer.contains(" 303 "), "{answer}");
+    served.stop().await;
+    assert_eq!(letters.count(), 0);
 }
