@@ -97,10 +97,10 @@ pub use field::{
     choice_shape, choices_shape, group_shape, read, read_choice, read_choices, read_group,
     read_rows, rows_shape, show, show_choices, show_group, show_rows,
 };
-#[cfg(feature = "ssr")]
-pub(crate) use posted::on_this_site;
 #[doc(hidden)]
 pub use posted::{FORM, KEY, Posted, action, key, posted};
+#[cfg(feature = "ssr")]
+pub(crate) use posted::{ROWS, on_this_site};
 #[doc(hidden)]
 pub use rules::{check_custom, check_same, measured, numeric, textual};
 

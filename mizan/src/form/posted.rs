@@ -15,7 +15,12 @@ pub const FORM: &str = "mizan-form";
 /// The hidden input by which two posts of one page are known for the same.
 pub const KEY: &str = "mizan-key";
 
-/// What a page was sent for a form, and what came of it.
+/// The buttons that change rows.
+#[cfg_attr(not(feature = "ssr"), allow(dead_code, reason = "the server's"))]
+pub(crate) const ROWS: &str = "mizan-rows";
+
+/// What a page was sent for a form, and what came of it. Where it was neither taken nor failed, its
+/// rows were changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Posted {
     /// The form's name.
@@ -38,6 +43,15 @@ impl Posted {
         Self {
             form: form.to_owned(),
             done: true,
+            ..Self::default()
+        }
+    }
+
+    /// A form whose rows were changed.
+    pub(crate) fn changed(form: &str, pairs: Vec<(String, String)>) -> Self {
+        Self {
+            form: form.to_owned(),
+            pairs,
             ..Self::default()
         }
     }
@@ -67,20 +81,18 @@ impl Posted {
         Ok(match entries.take("error") {
             Some(error) => Self::failed(&form, pairs, Error::read(error.get())?),
             None => Self {
-                form,
-                pairs,
-                done: true,
-                ..Self::default()
+                done: entries.take("done").is_some(),
+                ..Self::changed(&form, pairs)
             },
         })
     }
 }
 
-/// `{"form":"contact","pairs":["email","ada@example.com"],"error":{"code",..}}`; without an error
-/// it was taken.
+/// `{"form":"contact","pairs":["email","ada@example.com"],"error":{"code",..}}`, and
+/// `"done":true` where it was taken.
 impl Serialize for Posted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Posted", 3)?;
+        let mut object = serializer.serialize_struct("Posted", 4)?;
         object.serialize_field("form", &self.form)?;
         let pairs = self.pairs.iter().flat_map(|(name, text)| [name, text]);
         object.serialize_field("pairs", &pairs.collect::<Vec<_>>())?;
@@ -88,6 +100,11 @@ impl Serialize for Posted {
         match self.error.clone().or_else(wrong) {
             Some(error) => object.serialize_field("error", &error)?,
             None => object.skip_field("error")?,
+        }
+        if self.done {
+            object.serialize_field("done", &true)?;
+        } else {
+            object.skip_field("done")?;
         }
         object.end()
     }
@@ -101,11 +118,11 @@ pub fn posted(name: &str) -> Option<Posted> {
     side::posted(name)
 }
 
-/// Returns where the form of a name is posted to: the path and query of the page that is shown, with
-/// the name as the fragment, so that the form is in view when the page comes back.
+/// Returns where the form of a name is posted to: the path and query of the page that is shown. The
+/// fragment is the id of the form's element, so that it is in view when the page comes back.
 pub fn action(name: &str) -> String {
     let address = side::address();
-    format!("{}#{name}", on_this_site(&address))
+    format!("{}#{name}-form", on_this_site(&address))
 }
 
 /// Makes a key by which two posts of one page are known for the same.
@@ -152,6 +169,7 @@ mod tests {
             round(&Posted::failed("contact", pairs.clone(), error));
         }
         round(&Posted::taken("contact"));
+        round(&Posted::changed("contact", pairs));
         assert!(Posted::read("{}").is_err());
     }
 

@@ -10,6 +10,9 @@
 //!    answer. One that failed, or in which anything else is different, is another one: whoever goes
 //!    back and corrects a mistake sends the same key again.
 //!
+//! 5. A button beside rows, `mizan-rows`, submits nothing: the page comes back with one row more or
+//!    less, or in another order.
+//!
 //! What is wrong with a post as such (no form, a body that is too large) is an error, and no page.
 
 use super::{
@@ -27,8 +30,8 @@ use crate::{
         server::{Encoding, log},
     },
     form::{
-        FORM, KEY, Posted, on_this_site,
-        server::{FormRegistration, Said, done_cookie, given_back},
+        FORM, KEY, Posted, ROWS, on_this_site,
+        server::{FormRegistration, Said, change_rows, done_cookie, given_back},
     },
     request::{Scope, Way},
 };
@@ -94,6 +97,12 @@ async fn take(request: Request, scope: Scope, render: Render) -> Result<Response
         .forms
         .get(&*name)
         .ok_or_else(|| Error::not_found("there is no such form"))?;
+    if let Some(change) = input(&body, ROWS)? {
+        let mut pairs = given_back(form.schema, &body);
+        change_rows(form.schema, &change, &mut pairs)?;
+        scope.has_posted(Posted::changed(form.name, pairs));
+        return Ok(shown(parts, Said::default(), &scope, render).await);
+    }
     let key = input(&body, KEY)?.map(|_| repeats::key_of(&body));
     let submission = Submission { form, body, key };
     submission.take(parts, &scope, render).await
@@ -205,13 +214,19 @@ fn taken(uri: &Uri, work: &Work, flush: &Flush) -> Result<Response<Body>> {
 
 /// Renders the page of a form that failed.
 async fn failed(parts: Parts, work: &Work, render: Render, error: &Error) -> Response<Body> {
-    let request = asked_for(parts, said(work));
-    let mut response = rendered(work.scope.site(), render(request)).await;
+    let mut response = shown(parts, said(work), &work.scope, render).await;
     // A page that goes elsewhere, or has failed itself, says that
     if matches!(response.status(), StatusCode::OK | StatusCode::NOT_FOUND) {
         *response.status_mut() = answer::status(error);
         answer::retry_after(&mut response, error);
     }
+    response
+}
+
+/// Renders the page that a form was posted to.
+async fn shown(parts: Parts, said: Said, scope: &Scope, render: Render) -> Response<Body> {
+    let request = asked_for(parts, said);
+    let mut response = rendered(scope.site(), render(request)).await;
     let no_store = HeaderValue::from_static("no-store");
     response
         .headers_mut()

@@ -253,7 +253,11 @@ async fn other_sites_post_nothing() {
             "{path}"
         );
         let page = post(&app, path, &letter("email", "x")).await;
-        assert!(shows(&page, r##"action="/#contact""##), "{}", page.text);
+        assert!(
+            shows(&page, r##"action="/#contact-form""##),
+            "{}",
+            page.text
+        );
     }
 }
 

@@ -61,7 +61,7 @@ async fn that_it_was_taken_is_told_to_the_next_page_once() {
         assert!(shows(&page, "It was sent"), "{path}: {}", page.text);
         assert_eq!(
             carried(&page.text),
-            json!({ "form": "contact", "pairs": [] })
+            json!({ "form": "contact", "pairs": [], "done": true })
         );
         assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
         let removal = set_cookie(&page, "mizan-done").unwrap();
@@ -322,4 +322,50 @@ async fn a_page_that_waits_is_rendered_after_a_post_too() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn rows_come_and_go_before_a_form_is_sent() {
+    let (app, letters) = site();
+    let body = format!("{LETTER}&password=hunter2&items.3.text=one&items.5.text=two");
+    for (change, rows) in [
+        (
+            "add:items",
+            [("3", "one"), ("5", "two"), ("6", "")].as_slice(),
+        ),
+        ("remove:items:3", &[("5", "two")]),
+        ("up:items:5", &[("5", "one"), ("3", "two")]),
+        ("down:items:3", &[("5", "one"), ("3", "two")]),
+    ] {
+        let page = post(&app, "/contact", &format!("{body}&mizan-rows={change}")).await;
+        assert_eq!(page.status, 200, "{change}");
+        assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
+        for (row, text) in rows {
+            let shown = format!(r#"name="items.{row}.text" value="{text}""#);
+            assert!(shows(&page, &shown), "{change}: {shown}: {}", page.text);
+        }
+        assert_eq!(
+            page.text.matches(".text\" value=").count(),
+            rows.len(),
+            "{change}"
+        );
+        assert!(shows(&page, r#"name="name" value="Ada""#) && !page.text.contains("hunter2"));
+        assert!(
+            !shows(&page, "It was sent") && !shows(&page, "wrong"),
+            "{}",
+            page.text
+        );
+        let carried = carried(&page.text);
+        assert_eq!(
+            (&carried["error"], &carried["done"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert!(page.headers.get(header::SET_COOKIE).is_none());
+    }
+    let answer = post(&app, "/contact", &format!("{body}&mizan-rows=add:name")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (422, "VALIDATION_ERROR")
+    );
+    assert_eq!(letters.count(), 0);
 }

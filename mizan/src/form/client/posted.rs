@@ -47,7 +47,7 @@ mod tests {
     fn it_goes_to_the_page_s_own_address() {
         assert_eq!(
             crate::form::action("contact"),
-            format!("{}#contact", side::address())
+            format!("{}#contact-form", side::address())
         );
     }
 }

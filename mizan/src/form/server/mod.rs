@@ -6,9 +6,11 @@
 
 mod json;
 mod posted;
+mod rows;
 
 pub(crate) use posted::{Said, done_cookie, given_back, start_page};
 pub(super) use posted::{address, posted, random};
+pub(crate) use rows::change_rows;
 
 use super::{Endpoint, Form, Report, Schema, Submit, Values, refuse_unknown};
 use crate::{

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::seconds(60);
 const MOST: usize = 1000;
 
 /// What a post has said of the answer, which the page that is rendered after it says: cookies.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Said(pub(crate) HeaderMap);
 
 pub(in crate::form) fn posted(name: &str) -> Option<Posted> {
