@@ -161,7 +161,7 @@ fn shell(_: LeptosOptions) -> impl IntoView {
 fn site() -> (Router, Runs) {
     let runs = Runs::default();
     let app = Mizan::new(options()).provide(runs.clone());
-    (app.router(App, shell), runs)
+    (support::building(|| app.router(App, shell)), runs)
 }
 
 /// What the page carries, by slot.

@@ -218,7 +218,8 @@ impl Server {
         // Every way is to run the function
         let mizan = Mizan::new(options()).cache(Cache::none());
         let mizan = mizan.users(Accounts::new());
-        let app = mizan.provide(runs.clone()).router(App, shell);
+        let mizan = mizan.provide(runs.clone());
+        let app = support::building(|| mizan.router(App, shell));
         let mut cookies = Vec::new();
         for caller in CALLERS {
             cookies.push(match caller {
@@ -307,6 +308,16 @@ async fn every_guard_for_every_caller_everywhere() {
                 );
                 assert_ran(&server, expected, &what);
             }
+
+            // A form that is posted to its page
+            let request = Request::post("/nowhere")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::COOKIE, cookie);
+            let body = format!("mizan-form={guard}&text=x");
+            let answer = send(&server.app, request.body(body.into()).unwrap()).await;
+            let posted = if expected == "OK" { 303 } else { status };
+            assert_eq!(answer.status, posted, "page: {what}");
+            assert_ran(&server, expected, &what);
 
             // What else there is of a form
             let name = format!("{guard}.validate");

@@ -69,7 +69,7 @@ fn app() -> Router {
     let shell = |_: LeptosOptions| {
         view! { <!DOCTYPE html><html><head></head><body><App/></body></html> }
     };
-    Mizan::new(options()).router(App, shell)
+    support::building(|| Mizan::new(options()).router(App, shell))
 }
 
 #[tokio::test]

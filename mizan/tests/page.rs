@@ -19,7 +19,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use support::{get, options, send};
+use support::{building, get, options, send};
 use tower::ServiceExt;
 
 /// How often each member ran for one server.
@@ -235,12 +235,8 @@ fn shell(_: LeptosOptions) -> impl IntoView {
 /// A server, and how often its counted member ran.
 fn site() -> (Router, Runs) {
     let runs = Runs::default();
-    (
-        Mizan::new(options())
-            .provide(runs.clone())
-            .router(App, shell),
-        runs,
-    )
+    let app = Mizan::new(options()).provide(runs.clone());
+    (building(|| app.router(App, shell)), runs)
 }
 
 /// The payload that the page carries, as the browser's script engine would read it.
@@ -587,8 +583,8 @@ async fn a_page_that_does_not_exist_is_the_applications() {
 async fn a_member_that_hangs_does_not_take_the_others_with_it() {
     let app = Mizan::new(options())
         .provide(Runs::default())
-        .request_timeout(std::time::Duration::from_millis(200))
-        .router(App, shell);
+        .request_timeout(std::time::Duration::from_millis(200));
+    let app = building(|| app.router(App, shell));
     let ask = async |path: &str| {
         let request = Request::get(path).header(header::COOKIE, "hang=1");
         send(&app, request.body(Body::empty()).unwrap()).await
@@ -608,8 +604,8 @@ async fn a_member_that_hangs_does_not_take_the_others_with_it() {
 async fn a_page_that_panics_or_never_ends_is_answered() {
     let app = Mizan::new(options())
         .provide(Runs::default())
-        .request_timeout(std::time::Duration::from_millis(200))
-        .router(App, shell);
+        .request_timeout(std::time::Duration::from_millis(200));
+    let app = building(|| app.router(App, shell));
     for (path, status) in [
         ("/panic", StatusCode::INTERNAL_SERVER_ERROR),
         ("/endless", StatusCode::SERVICE_UNAVAILABLE),

@@ -134,7 +134,7 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let mizan = Mizan::new(options()).users(Accounts::new());
-        let app = mizan.router(App, shell);
+        let app = support::building(|| mizan.router(App, shell));
         Self {
             served: Served::start(app.clone()).await,
             app,

@@ -67,6 +67,8 @@ thread_local! {
     static ANNOUNCED: Cell<usize> = const { Cell::new(0) };
     static LISTENING: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static POSTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    static RANDOM: Cell<u128> = const { Cell::new(0) };
 }
 
 /// The requests since the last call.
@@ -102,6 +104,25 @@ pub(crate) fn timers() -> usize {
 /// Puts data into the page.
 pub(crate) fn page_has(data: &[&str]) {
     PAGE.set(data.iter().map(|text| (*text).to_owned()).collect());
+}
+
+/// The page was sent something for a form.
+pub(crate) fn page_was_sent(posted: &str) {
+    POSTED.set(Some(posted.to_owned()));
+}
+
+pub(crate) fn posted() -> Option<String> {
+    POSTED.with_borrow(Clone::clone)
+}
+
+pub(crate) fn address() -> String {
+    "/contact?to=ada".to_owned()
+}
+
+/// Nobody guesses here.
+pub(crate) fn random() -> [u8; 16] {
+    RANDOM.set(RANDOM.get() + 1);
+    RANDOM.get().to_be_bytes()
 }
 
 pub(crate) async fn send(request: Request) -> Result<Response> {

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     auth::wire::SESSION,
     call::wire::{JSON, PREFIX},
-    context::wire::FIRST_SLOT,
+    context::wire::{FIRST_SLOT, POSTED_SLOT},
 };
 use gloo_net::http::RequestBuilder;
 use leptos::prelude::{
@@ -95,19 +95,42 @@ impl Drop for AbortOnDrop {
 /// Not through Leptos's shared context, which answers only while the page is being hydrated: a
 /// hook may be called for the first time after a navigation.
 pub(crate) fn page_data() -> Vec<String> {
-    let name = JsValue::from_str("__RESOLVED_RESOURCES");
-    let slots = match js_sys::Reflect::get(&js_sys::global(), &name) {
-        Ok(slots) if slots.is_object() => slots,
-        _ => return Vec::new(),
-    };
-    let slot = |slot: usize| {
-        js_sys::Reflect::get_u32(&slots, slot as u32)
-            .ok()?
-            .as_string()
-    };
     // The first is the global context's, which may have no members
     let provided = (FIRST_SLOT + 1..).map_while(slot);
     slot(FIRST_SLOT).into_iter().chain(provided).collect()
+}
+
+/// Reads what the page was sent for a form.
+pub(crate) fn posted() -> Option<String> {
+    slot(POSTED_SLOT)
+}
+
+fn slot(slot: usize) -> Option<String> {
+    let name = JsValue::from_str("__RESOLVED_RESOURCES");
+    let slots = js_sys::Reflect::get(&js_sys::global(), &name).ok()?;
+    if !slots.is_object() {
+        return None;
+    }
+    js_sys::Reflect::get_u32(&slots, slot as u32)
+        .ok()?
+        .as_string()
+}
+
+/// The path and query of the page.
+pub(crate) fn address() -> String {
+    let location = window().location();
+    let (path, query) = (location.pathname(), location.search());
+    path.unwrap_or_default() + &query.unwrap_or_default()
+}
+
+/// What nobody can guess.
+pub(crate) fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    if let Ok(crypto) = window().crypto() {
+        // What fails leaves zeros, which are as good as no key
+        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+    }
+    bytes
 }
 
 /// Milliseconds since some moment of the past.

@@ -13,6 +13,13 @@
 )]
 pub(crate) const FIRST_SLOT: usize = 1 << 30;
 
+/// The slot of what the page was sent for a form.
+#[cfg_attr(
+    test,
+    allow(dead_code, reason = "the stand-in for a browser has no slots")
+)]
+pub(crate) const POSTED_SLOT: usize = FIRST_SLOT - 1;
+
 /// The header in which the browser says what it shows: a List of RFC 9651 of instances' keys.
 pub(crate) const MOUNTED: &str = "mizan-mounted";
 

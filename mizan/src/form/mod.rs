@@ -14,7 +14,9 @@
 //! | `rules/` | what else holds for them |
 //! | `problem`, `report` | what is wrong, and the words for it |
 //! | `schema` | what a form consists of |
+//! | `posted` | without JavaScript: what a page was sent for a form |
 //! | `server/` | the endpoints |
+//! | `client/` | the same role in the browser |
 //!
 //! # Example
 //!
@@ -61,6 +63,7 @@
 
 mod field;
 mod pairs;
+mod posted;
 mod problem;
 mod report;
 mod rules;
@@ -94,6 +97,10 @@ pub use field::{
     choice_shape, choices_shape, group_shape, read, read_choice, read_choices, read_group,
     read_rows, rows_shape, show, show_choices, show_group, show_rows,
 };
+#[doc(hidden)]
+pub use posted::{FORM, KEY, Posted, action, key, posted};
+#[cfg(feature = "ssr")]
+pub(crate) use posted::{ROWS, on_this_site};
 #[doc(hidden)]
 pub use rules::{check_custom, check_same, measured, numeric, textual};
 

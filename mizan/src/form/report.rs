@@ -1,7 +1,7 @@
 //! What is wrong with what was sent: by field, and with the form as a whole.
 
 use super::Problem;
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::collections::BTreeMap;
 
@@ -53,6 +53,23 @@ impl Report {
     /// Returns what is wrong with the form as a whole.
     pub fn of_form(&self) -> &[String] {
         &self.form
+    }
+
+    /// Reads it out of an error, where that is about values; what an error says of no field, it
+    /// says of the form.
+    pub(crate) fn of(error: &Error) -> Option<Self> {
+        if error.code() != Code::Validation {
+            return None;
+        }
+        let mut report = Self {
+            fields: error.fields(),
+            form: error.form(),
+            group: String::new(),
+        };
+        if report.is_valid() {
+            report.form(error.message());
+        }
+        Some(report)
     }
 
     /// Makes an error of it.

@@ -14,7 +14,7 @@ mod state;
 pub(crate) use cookies::values as cookie_values;
 pub use cookies::{Cookies, cookies};
 pub use headers::{Headers, headers};
-pub(crate) use owner::{head, in_owner, owner, owner_of, with_owner};
+pub(crate) use owner::{head, in_owner, owner, owner_of, page, with_owner};
 pub use redirect::redirect;
 pub(crate) use scope::{Scope, Way};
 pub(crate) use state::StateMap;

@@ -2,6 +2,7 @@
 
 use super::Scope;
 use http::request::Parts;
+use hydration_context::SharedContext;
 use leptos::{
     prelude::provide_context,
     reactive::{
@@ -12,6 +13,7 @@ use leptos::{
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::Arc,
 };
 
 /// A root owner for a request.
@@ -51,6 +53,16 @@ pub(crate) fn with_owner<T>(owner: &Owner, f: impl FnOnce() -> T) -> T {
 pub(crate) async fn in_owner<F: Future>(owner: &Owner, create: impl FnOnce() -> F) -> F::Output {
     let mut work = pin!(with_owner(owner, || ScopedFuture::new_untracked(create())));
     poll_fn(|context| with_owner(owner, || work.as_mut().poll(context))).await
+}
+
+/// The page that is being rendered, where its own owner is the current one.
+///
+/// A page is rendered in an owner without a parent. Leptos prepares the endpoints of its own
+/// `#[server]` functions in the same way, below whatever page the thread held last: data written
+/// there would be another visitor's.
+pub(crate) fn page() -> Option<Arc<dyn SharedContext + Send + Sync>> {
+    let page = Owner::current().filter(|owner| owner.parent().is_none());
+    page.and_then(|owner| owner.shared_context())
 }
 
 /// Looks at the head of the current request, for what notes what it takes out of it; `None`

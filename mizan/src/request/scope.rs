@@ -4,12 +4,13 @@ use crate::{
     auth::Identity,
     cache::{Fact, Told, Tracked},
     context::server::Instances,
+    form::Posted,
     mutation::consequences::Consequences,
     server::{Site, stale},
 };
 use leptos::reactive::owner::{use_context, with_context};
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -29,6 +30,8 @@ pub(crate) enum Way {
     Watch,
     /// For a page, or one of Leptos's own server functions.
     Page,
+    /// For a form that was posted to its page, and the page that is rendered for an answer.
+    Post,
 }
 
 /// What belongs to one request, reachable from everything that runs in it.
@@ -49,6 +52,7 @@ struct Inner {
     identity: Identity,
     instances: Instances,
     consequences: Mutex<Consequences>,
+    posted: OnceLock<Posted>,
 }
 
 impl Scope {
@@ -57,10 +61,11 @@ impl Scope {
             site,
             way,
             admitted: AtomicBool::new(false),
-            tells: AtomicBool::new(matches!(way, Way::Call | Way::Socket)),
+            tells: AtomicBool::new(matches!(way, Way::Call | Way::Socket | Way::Post)),
             identity: Identity::default(),
             instances: Instances::default(),
             consequences: Mutex::default(),
+            posted: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -152,7 +157,7 @@ impl Scope {
     /// BAD_REQUEST on a socket, and where a context is read.
     pub(crate) fn needs_cookies(&self) -> Result<()> {
         match self.inner.way {
-            Way::Call | Way::Page => Ok(()),
+            Way::Call | Way::Page | Way::Post => Ok(()),
             Way::Socket => Err(Error::bad_request(
                 "the function sets a cookie, which a socket can't: call it over HTTP",
             )),
@@ -174,7 +179,7 @@ impl Scope {
 
     /// Whether it is for a page.
     pub(crate) fn is_page(&self) -> bool {
-        matches!(self.inner.way, Way::Page)
+        matches!(self.inner.way, Way::Page | Way::Post)
     }
 
     /// Notes that the call that the request is for was counted, and its caller let in.
@@ -185,6 +190,17 @@ impl Scope {
     /// Whether that is so of the call that begins now: the first one.
     pub(crate) fn is_admitted(&self) -> bool {
         self.inner.admitted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes what the page was sent for a form.
+    pub(crate) fn has_posted(&self, posted: Posted) {
+        // Once: a page is sent one form
+        let _ = self.inner.posted.set(posted);
+    }
+
+    /// What the page was sent for a form.
+    pub(crate) fn posted(&self) -> Option<&Posted> {
+        self.inner.posted.get()
     }
 
     /// The instances that were rendered so far.
@@ -199,8 +215,10 @@ impl Scope {
     }
 
     /// Takes what the calls of the request have done to contexts, to tell of it: what goes stale
-    /// from now on is no longer part of that.
+    /// from now on is no longer part of that. Nor is what begins now the call that was let in: one
+    /// that could not be read never began.
     pub(crate) fn settle(&self) -> Consequences {
+        self.inner.admitted.store(false, Ordering::Relaxed);
         self.inner.tells.store(false, Ordering::Relaxed);
         std::mem::take(&mut *self.consequences())
     }

@@ -82,8 +82,6 @@ pub(super) fn failure(
 }
 
 fn written(error: &Error, more: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Response<Body> {
-    let status =
-        StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut body = serde_json::to_vec(&ErrorEnvelope { error }).unwrap_or_default();
     body.pop(); // the brace
     let before = body.len();
@@ -91,7 +89,18 @@ fn written(error: &Error, more: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Resp
         body.truncate(before);
     }
     body.push(b'}');
-    let mut response = json(status, body);
+    let mut response = json(status(error), body);
+    retry_after(&mut response, error);
+    response
+}
+
+/// The status of an error's code.
+pub(super) fn status(error: &Error) -> StatusCode {
+    StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Says when to try again, where that is what an error means.
+pub(super) fn retry_after(response: &mut Response<Body>, error: &Error) {
     let wait = match error.code() {
         Code::Unavailable => Some(1),
         Code::TooManyRequests => error.retry_after().map(|wait| wait.as_secs()),
@@ -101,7 +110,6 @@ fn written(error: &Error, more: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Resp
         let seconds = HeaderValue::from(seconds);
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
-    response
 }
 
 /// The answer that an error is; what stands around a route's body, or in an application's own

@@ -85,7 +85,7 @@ struct Asked {
 
 /// Answers a request to its end, whether or not somebody waits for the answer: one that has lost
 /// its connection asks for it again.
-async fn without_caller(
+pub(super) async fn without_caller(
     answer: impl Future<Output = Response<Body>> + Send + 'static,
 ) -> Response<Body> {
     let task = tokio::spawn(answer.in_current_span());
@@ -154,7 +154,7 @@ async fn respond(
 }
 
 /// What a call has come to.
-enum Done {
+pub(super) enum Done {
     /// The beginning of its answer.
     Now(Vec<u8>),
     /// It was made before.
@@ -162,7 +162,7 @@ enum Done {
 }
 
 /// Makes a call, unless it has a key by which it was made before.
-async fn dispatch(
+pub(super) async fn dispatch(
     function: &'static Registration,
     key: Option<Arc<str>>,
     repeats: &Repeats,

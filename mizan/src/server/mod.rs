@@ -8,6 +8,7 @@
 //! | what a call made stale, and its new data | `flush` |
 //! | what went stale, on its way to all | `stale` |
 //! | pages | `page` |
+//! | forms that a page posts to itself | `posted` |
 //! | files of the site folder | `asset` |
 //! | whose session it is, `GET /api/mizan/session`; new tokens, `POST /api/mizan/token` | `session` |
 //! | the socket, `GET /api/mizan/ws` | `socket` |
@@ -32,6 +33,7 @@ mod flush;
 #[cfg(feature = "prometheus")]
 mod metrics;
 mod page;
+mod posted;
 pub(crate) mod proxies;
 mod repeats;
 mod route;
@@ -59,6 +61,7 @@ use crate::{
         server::{ChannelRegistration, Hub, Live},
     },
     context::server::Contexts,
+    form::server::FormRegistration,
     limit::Limits,
     registry::Registry,
     request::StateMap,
@@ -121,6 +124,7 @@ pub(crate) struct Site {
     pub(crate) content_security_policy: ContentSecurityPolicy,
     pub(crate) contexts: Contexts,
     pub(crate) functions: HashMap<&'static str, &'static Registration>,
+    pub(crate) forms: HashMap<&'static str, &'static FormRegistration>,
     pub(crate) routes: Vec<&'static RouteRegistration>,
     pub(crate) sessions: Sessions,
     pub(crate) users: Option<Box<dyn Users>>,
@@ -159,6 +163,7 @@ impl Mizan {
                 content_security_policy: ContentSecurityPolicy::default(),
                 contexts: Contexts::default(),
                 functions: HashMap::new(),
+                forms: HashMap::new(),
                 routes: Vec::new(),
                 sessions: Sessions::default(),
                 users: None,
@@ -335,6 +340,10 @@ impl Mizan {
     /// The router has a fallback, which serves files and the application's "not found"; so one
     /// that has a fallback as well can't be merged with it, and setting another removes files.
     ///
+    /// Build it before another one of the process serves pages: while Leptos asks the application
+    /// for its routes, no resource loads anywhere in the process, and a page that is rendered in that
+    /// moment never ends.
+    ///
     /// # Panics
     ///
     /// When the program's functions don't fit together; the message lists every mistake.
@@ -503,6 +512,8 @@ impl Mizan {
         site.functions = functions
             .map(|function| (function.about.name, *function))
             .collect();
+        let forms = registry.forms.iter();
+        site.forms = forms.map(|form| (form.name, *form)).collect();
         site.routes.clone_from(&registry.routes);
         let channels = registry.channels.iter();
         site.channels = channels.map(|channel| (channel.name, *channel)).collect();

@@ -5,13 +5,14 @@ use super::{
     asset::Assets,
     body::{self, Expected},
     call::bounded,
+    posted::{Posts, Render},
     security::{self, Compiled},
 };
 use crate::{
     Error,
     auth::bearer,
     call::server::panic_text,
-    context,
+    context, form,
     request::{Scope, Way},
     route::conflicts::{Place, conflicts},
 };
@@ -22,8 +23,9 @@ use axum::{
     http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::IntoResponse,
+    routing::{MethodRouter, post},
 };
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use leptos::{
     IntoView,
     config::{Env, LeptosOptions},
@@ -32,7 +34,12 @@ use leptos::{
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use leptos_router::SsrMode;
 use server_fn::axum::server_fn_paths;
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 use tower_http::timeout::TimeoutBody;
 
 /// The application's routes; everything else is a file, or the application's "not found".
@@ -65,29 +72,92 @@ where
         move || shell(options.clone())
     };
     let not_found = leptos_axum::render_app_async_with_context(prepare.clone(), document.clone());
-    let assets = Assets::new(&options);
-    let fallback = move |request: Request| {
-        let (assets, not_found) = (assets.clone(), not_found.clone());
-        async move {
-            if !matches!(*request.method(), Method::GET | Method::HEAD) {
-                return answer::method_not_allowed("GET, HEAD", request).await;
-            }
-            let (request, copy) = copy(request);
-            if let Some(file) = assets.serve(request).await {
-                return file;
-            }
-            let mut page = not_found(copy).await.into_response();
-            if page.status() == StatusCode::OK {
-                *page.status_mut() = StatusCode::NOT_FOUND;
-            }
-            page
-        }
-    };
-    Ok(Router::new()
+    let not_found: Render = Arc::new(not_found);
+    let again = rendering(&options, routes.clone(), prepare.clone(), document.clone());
+    let posts = Posts::new(&site, again);
+    let paths: BTreeSet<_> = routes.iter().map(|route| route.path().to_owned()).collect();
+    let mut pages = Router::new()
         .leptos_routes_with_context(&options, routes, prepare, document)
-        .fallback(fallback)
-        .layer(from_fn_with_state(site, protect))
+        .layer(from_fn_with_state(Arc::clone(&site), protect));
+    for path in paths {
+        if let Some(posted) = posted_to(&path, &site, &posts) {
+            pages = pages.route(&path, posted);
+        }
+    }
+    Ok(pages
+        .fallback(fallback(site, not_found))
         .with_state(options))
+}
+
+/// Renders a page that was posted to.
+fn rendering<ShellView: IntoView + 'static>(
+    options: &LeptosOptions,
+    routes: Vec<AxumRouteListing>,
+    prepare: impl Fn() + Clone + Send + Sync + 'static,
+    document: impl Fn() -> ShellView + Clone + Send + Sync + 'static,
+) -> Render {
+    let state = options.clone();
+    // What Leptos gives to a page that is asked for
+    let prepare = move || {
+        provide_context(leptos_router::Method::Get);
+        provide_context(state.clone());
+        prepare();
+    };
+    let render = leptos_axum::render_route_with_context(routes, prepare, document);
+    let state = options.clone();
+    Arc::new(move |request| render(State(state.clone()), request))
+}
+
+/// What a page does with other methods than those that it is asked for with.
+///
+/// A fallback: an application may have a handler of its own for POST. One of Mizan's own has a
+/// fallback itself.
+fn posted_to(path: &str, site: &Site, posts: &Posts) -> Option<MethodRouter<LeptosOptions>> {
+    let posts = posts.clone();
+    let posted = move |request| posts.answer(request);
+    let mut here = site
+        .routes
+        .iter()
+        .filter(|route| route.path == path)
+        .peekable();
+    if here.peek().is_none() {
+        return Some(MethodRouter::new().fallback(posted));
+    }
+    let is_taken = here.any(|route| route.methods.contains(&"POST"));
+    (!is_taken).then(|| post(posted))
+}
+
+/// What stands at no path: a file, or the application's "not found".
+fn fallback(
+    site: Arc<Site>,
+    not_found: Render,
+) -> impl Fn(Request) -> BoxFuture<'static, Response<Body>> + Clone + Send + Sync {
+    let assets = Assets::new(&site.options);
+    let posts = Posts::new(&site, Arc::clone(&not_found));
+    move |request| {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return posts.clone().answer(request).boxed();
+        }
+        let (site, assets) = (Arc::clone(&site), assets.clone());
+        let not_found = Arc::clone(&not_found);
+        async move {
+            let found = |request, _| rendered(&site, file_or_page(request, assets, not_found));
+            protected(&site, Way::Page, request, found).await
+        }
+        .boxed()
+    }
+}
+
+async fn file_or_page(request: Request, assets: Assets, not_found: Render) -> Response<Body> {
+    let (request, copy) = copy(request);
+    if let Some(file) = assets.serve(request).await {
+        return file;
+    }
+    let mut page = not_found(copy).await;
+    if page.status() == StatusCode::OK {
+        *page.status_mut() = StatusCode::NOT_FOUND;
+    }
+    page
 }
 
 /// Everything that the application has under a path.
@@ -144,6 +214,7 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
         let scope = of_request.flatten();
         let scope = scope.unwrap_or_else(|| Scope::new(Arc::clone(&site), Way::Page));
         provide_context(scope.clone());
+        form::server::start_page(&scope);
         context::server::start_global(&scope);
     }
 }
@@ -152,11 +223,23 @@ fn prepare(site: Arc<Site>) -> impl Fn() + Clone + Send + Sync + 'static {
 /// its first byte and from one piece to the next, a panic that ends one answer and not the
 /// connection, the session, and the headers that they share.
 async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
-    let mut response = match admit(&site, request).await {
+    let run = |request, _| rendered(&site, next.run(request));
+    protected(&site, Way::Page, request, run).await
+}
+
+/// The same around anything that answers with a page.
+pub(super) async fn protected<F: Future<Output = Response<Body>>>(
+    site: &Arc<Site>,
+    way: Way,
+    request: Request,
+    run: impl FnOnce(Request, Scope) -> F,
+) -> Response<Body> {
+    let mut response = match admit(site, way, request).await {
         Ok((request, scope)) => {
-            let mut response = render(&site, request, next).await;
-            if !response.status().is_server_error() {
-                match bounded(&site, "session", scope.identity().commit(&scope)).await {
+            let mut response = run(request, scope.clone()).await;
+            // Who has signed out has, whatever came after it
+            if !response.status().is_server_error() || scope.identity().has_changed() {
+                match bounded(site, "session", scope.identity().commit(&scope)).await {
                     Ok(commit) => answer::commit(&mut response, commit),
                     Err(_) => {
                         response = failure(
@@ -181,12 +264,12 @@ async fn protect(State(site): State<Arc<Site>>, request: Request, next: Next) ->
 
 /// Decides on a request for a page, or for one of Leptos's own server functions, and prepares what
 /// belongs to it.
-async fn admit(site: &Arc<Site>, request: Request) -> Result<(Request, Scope), Error> {
+async fn admit(site: &Arc<Site>, way: Way, request: Request) -> Result<(Request, Scope), Error> {
     let (parts, body) = request.into_parts();
     let expected = Expected::of(&parts.headers);
     let admitted = async {
         let mut parts = site.cross_site.admit(parts, &site.proxies)?;
-        let scope = Scope::new(Arc::clone(site), Way::Page);
+        let scope = Scope::new(Arc::clone(site), way);
         bearer::present(&scope, &parts.headers).await?;
         parts.extensions.insert(scope.clone());
         Ok((parts, scope))
@@ -200,8 +283,12 @@ async fn admit(site: &Arc<Site>, request: Request) -> Result<(Request, Scope), E
     }
 }
 
-async fn render(site: &Site, request: Request, next: Next) -> Response<Body> {
-    let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+/// Renders a page, in the time that there is for it.
+pub(super) async fn rendered(
+    site: &Site,
+    page: impl Future<Output = Response<Body>>,
+) -> Response<Body> {
+    let work = AssertUnwindSafe(page).catch_unwind();
     match tokio::time::timeout(site.request_timeout, work).await {
         // Nor may a piece of a streamed page take longer
         Ok(Ok(response)) => {

@@ -73,6 +73,11 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<Arc<str>>> {
     }
 }
 
+/// The key of a form that was posted to its page: all of it, with the key that the page had for it.
+pub(super) fn key_of(body: &[u8]) -> Arc<str> {
+    format!("{:032x}", xxh3_128(body)).into()
+}
+
 /// Which call it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Call {

@@ -70,7 +70,7 @@ async fn pages_have_the_same_session() {
     let app = Mizan::new(options())
         .users(Accounts::new())
         .provide(Gate::default());
-    let app = app.router(App, shell);
+    let app = support::building(|| app.router(App, shell));
     let get_as = async |path: &str, cookie: &str| {
         let request = Request::get(path).header("cookie", cookie);
         send(&app, request.body(Body::empty()).unwrap()).await
@@ -124,8 +124,8 @@ async fn what_a_page_writes_after_its_first_byte_is_lost_and_logged() {
     let gate = Gate::default();
     let app = Mizan::new(options())
         .users(Accounts::new())
-        .provide(gate.clone())
-        .router(App, shell);
+        .provide(gate.clone());
+    let app = support::building(|| app.router(App, shell));
     let page = support::get(&app, "/write").await;
     assert!(page.text.contains("[Ok(())]"), "{}", page.text);
     assert!(!log.text().contains("the change is lost"), "{}", log.text());

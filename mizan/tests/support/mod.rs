@@ -9,6 +9,7 @@ use axum::{
 };
 use leptos::config::LeptosOptions;
 use serde_json::Value;
+use std::sync::{Condvar, Mutex};
 use tower::ServiceExt;
 
 /// Options of an application whose site folder does not exist.
@@ -47,7 +48,44 @@ impl Answer {
     }
 }
 
+/// How many requests are under way.
+static UNDER_WAY: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Builds a router of pages while none is rendered.
+///
+/// Leptos asks the application for its routes, and lets no resource of the whole process load
+/// meanwhile: a page that another test renders in that moment would wait for ever.
+pub(crate) fn building<T>(build: impl FnOnce() -> T) -> T {
+    let (count, changed) = &UNDER_WAY;
+    let count = count.lock().expect("not poisoned");
+    let none = changed.wait_while(count, |count| *count > 0);
+    let none = none.expect("not poisoned");
+    let built = build();
+    drop(none);
+    built
+}
+
+/// A request, as long as it is under way.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        *UNDER_WAY.0.lock().expect("not poisoned") += 1;
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Ok(mut count) = UNDER_WAY.0.lock() {
+            *count -= 1;
+        }
+        UNDER_WAY.1.notify_all();
+    }
+}
+
 pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {
+    let _under_way = UnderWay::begin();
     let response = app
         .clone()
         .oneshot(request)

@@ -11,7 +11,7 @@ use crate::{
     call::server::buffer,
     channel::{Position, server::Reader},
     context::{Context, Global, Member, Query, wire::FIRST_SLOT},
-    request::Scope,
+    request::{Scope, page},
 };
 use futures::{
     FutureExt,
@@ -96,11 +96,7 @@ impl Run {
 
 /// Runs the members of the global context for a page.
 pub(crate) fn start_global(scope: &Scope) {
-    // A page is rendered in an owner without a parent. Leptos prepares the endpoints of its own
-    // `#[server]` functions in the same way, below whatever page the thread held last: data
-    // written there would be another visitor's.
-    let page = Owner::current().filter(|owner| owner.parent().is_none());
-    if let Some(shared_context) = page.and_then(|owner| owner.shared_context())
+    if let Some(shared_context) = page()
         && scope
             .site()
             .contexts

@@ -5,8 +5,14 @@
 //! is told as a mutation's is.
 
 mod json;
+mod posted;
+mod rows;
 
-use super::{Endpoint, Form, Report, Submit, Values, refuse_unknown};
+pub(crate) use posted::{Said, done_cookie, given_back, start_page};
+pub(super) use posted::{address, posted, random};
+pub(crate) use rows::change_rows;
+
+use super::{Endpoint, Form, Report, Schema, Submit, Values, refuse_unknown};
 use crate::{
     Error, Rate, Result,
     auth::{self, Guard, UserType},
@@ -97,6 +103,7 @@ impl<F: FormHandler> Terms for Description<F> {
 /// A form as the server knows it; collected from the whole program.
 pub struct FormRegistration {
     pub(crate) name: &'static str,
+    pub(crate) schema: &'static Schema,
     pub(crate) location: Location,
     pub(crate) endpoints: [Registration; 3],
 }
@@ -109,6 +116,7 @@ impl FormRegistration {
         let endpoints = F::ENDPOINTS;
         Self {
             name: F::SCHEMA.name,
+            schema: F::SCHEMA,
             location,
             endpoints: [
                 endpoint::<Description<F>>(&endpoints.schema, location, describe::<F>),
@@ -116,6 +124,12 @@ impl FormRegistration {
                 endpoint::<F>(&endpoints.submit, location, submit::<F>),
             ],
         }
+    }
+
+    /// The endpoint that takes it.
+    pub(crate) fn submit(&self) -> &Registration {
+        let [_, _, submit] = &self.endpoints;
+        submit
     }
 }
 
