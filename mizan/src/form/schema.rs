@@ -1,6 +1,6 @@
 //! What a form consists of: known when it is compiled, and told to whoever asks.
 
-use super::{Check, Field, Rule};
+use super::{Bound, Check, Field, Rule};
 use serde::Serialize;
 
 /// What a form is asked for with.
@@ -89,6 +89,8 @@ pub struct Shape {
     pub widget: Widget,
     /// Whether it has to be given, unless the form says otherwise.
     pub required: bool,
+    /// Whether a number may have a fraction.
+    pub decimal: bool,
     /// The choices that there are.
     pub choices: &'static [Choice],
     /// The fields of a group.
@@ -101,6 +103,7 @@ impl Shape {
         Self {
             widget,
             required: true,
+            decimal: false,
             choices: &[],
             fields: &[],
         }
@@ -111,6 +114,15 @@ impl Shape {
     pub const fn optional(self) -> Self {
         Self {
             required: false,
+            ..self
+        }
+    }
+
+    /// A number that may have a fraction.
+    #[must_use]
+    pub const fn decimal(self) -> Self {
+        Self {
+            decimal: true,
             ..self
         }
     }
@@ -128,6 +140,12 @@ pub struct Schema {
     pub submit_label: &'static str,
     /// Whether the server's rules are asked while one types.
     pub live_validation: bool,
+    /// What is said once it was taken.
+    #[serde(skip)]
+    pub success: Option<&'static str>,
+    /// Whether what was filled in stays when it was taken.
+    #[serde(skip)]
+    pub keep_values: bool,
     /// Its fields, in order.
     pub fields: &'static [FieldSchema],
 }
@@ -140,6 +158,8 @@ impl Schema {
             title: None,
             submit_label: "Submit",
             live_validation: false,
+            success: None,
+            keep_values: false,
             fields,
         }
     }
@@ -162,6 +182,20 @@ impl Schema {
     #[must_use]
     pub const fn live_validation(mut self) -> Self {
         self.live_validation = true;
+        self
+    }
+
+    /// Sets what is said once it was taken.
+    #[must_use]
+    pub const fn success(mut self, text: &'static str) -> Self {
+        self.success = Some(text);
+        self
+    }
+
+    /// Leaves what was filled in where it is when it was taken.
+    #[must_use]
+    pub const fn keep_values(mut self) -> Self {
+        self.keep_values = true;
         self
     }
 }
@@ -187,6 +221,12 @@ pub struct FieldSchema {
     pub widget: Widget,
     /// Whether it has to be given.
     pub required: bool,
+    /// Whether several choices can be made.
+    #[serde(skip_serializing_if = "is_not")]
+    pub multiple: bool,
+    /// Whether a number may have a fraction.
+    #[serde(skip_serializing_if = "is_not")]
+    pub decimal: bool,
     /// What is said where it is not; the words for that by default.
     #[serde(skip)]
     pub(crate) required_message: Option<&'static str>,
@@ -207,6 +247,7 @@ impl FieldSchema {
         let Shape {
             widget,
             required,
+            decimal,
             choices,
             fields,
         } = T::SHAPE;
@@ -218,6 +259,8 @@ impl FieldSchema {
             autocomplete: None,
             widget,
             required,
+            multiple: matches!(widget, Widget::Checkboxes),
+            decimal,
             required_message: None,
             rules: &[],
             choices,
@@ -287,10 +330,27 @@ impl FieldSchema {
 
     /// How many entries a list may have, where there is a rule that says so.
     pub(crate) fn most(&self) -> Option<usize> {
-        self.rules.iter().find_map(|rule| match rule.check() {
-            Check::Length { max, .. } => max,
+        self.length().1
+    }
+
+    /// Between which two a length is, where there is a rule that says so.
+    pub(crate) fn length(&self) -> (Option<usize>, Option<usize>) {
+        let mut checks = self.rules.iter().map(Rule::check);
+        let length = checks.find_map(|check| match check {
+            Check::Length { min, max } => Some((min, max)),
             _ => None,
-        })
+        });
+        length.unwrap_or_default()
+    }
+
+    /// Between which two a number is, where there is a rule that says so.
+    pub(crate) fn range(&self) -> (Option<Bound>, Option<Bound>) {
+        let mut checks = self.rules.iter().map(Rule::check);
+        let range = checks.find_map(|check| match check {
+            Check::Range { min, max } => Some((min, max)),
+            _ => None,
+        });
+        range.unwrap_or_default()
     }
 
     /// Sets what else holds for it.
@@ -299,4 +359,8 @@ impl FieldSchema {
         self.rules = rules;
         self
     }
+}
+
+fn is_not(flag: &bool) -> bool {
+    !flag
 }

@@ -5,6 +5,9 @@
 //! is told as a mutation's is.
 
 mod json;
+mod page;
+
+pub(super) use page::{Work, changed, send};
 
 use super::{Endpoint, Form, Report, Submit, Values, refuse_unknown};
 use crate::{
