@@ -6,6 +6,7 @@
 //! | `pages/` | one file for each page |
 //! | `accounts.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
 //! | `chat.rs` | the channel: what people say to one another |
+//! | `contact.rs` | a form: what it asks for, its rules, and what becomes of it |
 //! | `users.rs`, `db.rs` | accounts and the database, on the server only |
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |
@@ -13,6 +14,7 @@
 pub mod accounts;
 pub mod app;
 pub mod chat;
+pub mod contact;
 pub mod notes;
 pub mod pages;
 

@@ -2,7 +2,7 @@
 
 use super::{
     FieldSchema, Form, Pairs, Report, Submit, side,
-    state::{Entry, State, join},
+    state::{Entry, State, join, row},
 };
 use crate::Error;
 use leptos::prelude::WithValue;
@@ -406,6 +406,46 @@ impl<F: Form> FieldHandle<Option<F>> {
     #[must_use]
     pub fn fields(&self) -> F::Fields {
         F::fields(&self.any.at().group())
+    }
+}
+
+impl<F: Form> FieldHandle<Vec<F>> {
+    /// Returns the numbers of the rows, in order. A row keeps its number when others go.
+    #[must_use]
+    pub fn rows(&self) -> Vec<u32> {
+        self.any.at().entry().with(|fill| fill.rows.clone())
+    }
+
+    /// Returns the fields of the row of a number.
+    #[must_use]
+    pub fn row(&self, number: u32) -> F::Fields {
+        let mut place = self.any.at().group();
+        place.group = row(&place.group, number);
+        F::fields(&place)
+    }
+
+    /// Adds a row behind the others, unless there are as many as there may be.
+    pub fn add(&self) {
+        let at = self.any.at();
+        at.state.add_row(&at.name);
+    }
+
+    /// Takes a row out, unless there are as few as there may be.
+    pub fn remove(&self, number: u32) {
+        let at = self.any.at();
+        at.state.remove_row(&at.name, number);
+    }
+
+    /// Has what is in a row change places with what is in the one before it.
+    pub fn move_up(&self, number: u32) {
+        let at = self.any.at();
+        at.state.move_row(&at.name, number, true);
+    }
+
+    /// Has what is in a row change places with what is in the one behind it.
+    pub fn move_down(&self, number: u32) {
+        let at = self.any.at();
+        at.state.move_row(&at.name, number, false);
     }
 }
 

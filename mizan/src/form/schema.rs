@@ -1,6 +1,6 @@
 //! What a form consists of: known when it is compiled, and told to whoever asks.
 
-use super::{Bound, Check, Field, Rule};
+use super::{Bound, Check, Field, Pairs, Rule};
 use serde::Serialize;
 
 /// What a form is asked for with.
@@ -95,6 +95,8 @@ pub struct Shape {
     pub choices: &'static [Choice],
     /// The fields of a group.
     pub fields: &'static [FieldSchema],
+    /// Writes what a group begins with.
+    pub initial: Option<fn(&mut Pairs)>,
 }
 
 impl Shape {
@@ -106,6 +108,7 @@ impl Shape {
             decimal: false,
             choices: &[],
             fields: &[],
+            initial: None,
         }
     }
 
@@ -239,6 +242,9 @@ pub struct FieldSchema {
     /// The fields of a group.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub fields: &'static [FieldSchema],
+    /// Writes what a group begins with.
+    #[serde(skip)]
+    pub(crate) initial: Option<fn(&mut Pairs)>,
 }
 
 impl FieldSchema {
@@ -250,6 +256,7 @@ impl FieldSchema {
             decimal,
             choices,
             fields,
+            initial,
         } = T::SHAPE;
         Self {
             name,
@@ -265,6 +272,7 @@ impl FieldSchema {
             rules: &[],
             choices,
             fields,
+            initial,
         }
     }
 

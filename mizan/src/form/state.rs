@@ -5,9 +5,10 @@
 
 mod entry;
 mod layout;
+mod rows;
 
 pub(super) use entry::{Entry, Fill};
-pub(super) use layout::{join, may_be_nothing};
+pub(super) use layout::{join, may_be_nothing, row};
 
 use super::{
     Endpoints, Form, Pairs, Report, Schema, Values, Widget,
@@ -99,7 +100,8 @@ impl State {
             written: ArcTrigger::new(),
             work: side::Work::default(),
         };
-        let initial: Vec<_> = initial.into_iter().collect();
+        let mut initial: Vec<_> = initial.into_iter().collect();
+        layout::add_defaults(schema.fields, "", &mut initial);
         state.load(&initial);
         state.settle();
         if let Some(posted) = posted(schema.name) {

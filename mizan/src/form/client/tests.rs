@@ -69,6 +69,30 @@ impl FormHandler for NickForm {
     }
 }
 
+#[mizan::form]
+#[derive(Clone, Debug, PartialEq)]
+struct ListForm {
+    title: String,
+    #[field(length(min = 1, max = 3))]
+    items: Vec<ItemForm>,
+}
+
+#[mizan::form]
+#[derive(Clone, Debug, PartialEq)]
+struct ItemForm {
+    text: String,
+    #[field(default = 1)]
+    count: u8,
+    done: bool,
+}
+
+#[mizan::form_handler]
+impl FormHandler for ListForm {
+    async fn submit(self) -> mizan::Result<()> {
+        unreachable!()
+    }
+}
+
 /// Somebody types into a field, as the page tells it.
 fn typed<F: Form>(form: FormHandle<F>, name: &str, text: &str) {
     let state = AnyForm::from(form).state();
@@ -421,6 +445,76 @@ async fn what_is_kept_is_no_news_any_more() {
         form.reset();
         assert_eq!(form.nick.get(), "ada");
         assert_eq!(timers(), 0, "nobody has typed that");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_come_and_go() {
+    page(async || {
+        let form = use_list_form();
+        assert_eq!(form.items.rows(), [0], "there has to be one");
+        assert_eq!(form.items.row(0).count.get(), "1");
+        assert!(!form.dirty());
+        form.items.remove(0);
+        assert_eq!(form.items.rows(), [0], "there has to be one");
+        form.items.add();
+        form.items.add();
+        form.items.add();
+        assert_eq!(form.items.rows(), [0, 1, 2], "there may be three");
+        assert!(form.dirty());
+        for (number, text) in ["a", "b", "c"].iter().enumerate() {
+            typed(form, &format!("items.{number}.text"), text);
+        }
+        form.items.remove(1);
+        assert_eq!(form.items.rows(), [0, 2]);
+        form.items.row(2).done.set("on");
+        form.items.move_up(2);
+        form.items.move_up(0);
+        let texts = form.items.rows().into_iter();
+        let texts: Vec<_> = texts.map(|row| form.items.row(row).text.get()).collect();
+        assert_eq!(texts, ["c", "a"]);
+        assert_eq!(form.items.row(0).done.get(), "on");
+        form.items.move_down(0);
+        form.items.move_down(2);
+        form.items.add();
+        assert_eq!(form.items.rows(), [0, 2, 3]);
+        form.title.set("List");
+        form.submit();
+        nothing().await;
+        assert_eq!(focused(), ["list: items.3.text"]);
+        assert_eq!(form.items.row(3).text.errors(), ["is required"]);
+        form.items.row(3).text.set("d");
+        let value = form.value().unwrap();
+        let texts: Vec<_> = value.items.iter().map(|item| &*item.text).collect();
+        assert_eq!(texts, ["a", "c", "d"]);
+        form.submit();
+        let asked = one().await;
+        let body: serde_json::Value = serde_json::from_str(asked.body.as_ref().unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "title": "List",
+            "items": {
+                "0": { "text": "a", "count": "1" },
+                "2": { "text": "c", "count": "1", "done": "on" },
+                "3": { "text": "d", "count": "1" },
+            },
+        });
+        assert_eq!(body, expected);
+        let said = r#"{"error":{"code":"VALIDATION_ERROR","message":"no","details":{"fields":{"items.2.text":["is taken"],"items":["are too dull"]}}}}"#;
+        asked.answer_with(422, said);
+        settle().await;
+        assert_eq!(form.items.row(2).text.errors(), ["is taken"]);
+        assert_eq!(form.items.errors(), ["are too dull"]);
+        form.items.move_up(2);
+        assert_eq!(form.items.row(0).text.errors(), ["is taken"], "it goes with what is in it");
+        form.items.remove(0);
+        assert!(form.errors().is_valid(), "{:?}", form.errors());
+        form.reset();
+        assert_eq!(form.items.rows(), [0]);
+        assert_eq!(form.items.row(0).text.get(), "");
+        form.fill(&value);
+        assert_eq!(form.items.rows(), [0, 1, 2]);
+        assert_eq!(form.items.row(2).text.get(), "d");
     })
     .await;
 }

@@ -7,6 +7,7 @@ use crate::form::{FieldSchema, Form, Pairs, Problem, Report, Shape, Values, Widg
 pub const fn group_shape<F: Form>() -> Shape {
     Shape {
         fields: F::SCHEMA.fields,
+        initial: Some(F::initial),
         ..Shape::new(Widget::Group)
     }
 }

@@ -1,7 +1,7 @@
 //! Which fields a form has at the moment: those of its schema, and those of its rows.
 
 use super::{Entry, Fill, State};
-use crate::form::{FieldSchema, Widget};
+use crate::form::{FieldSchema, Pairs, Widget};
 use std::sync::Arc;
 
 /// Sees a field that is no group, its flat name, and what it holds.
@@ -37,7 +37,12 @@ impl State {
         self.place(self.schema.fields, "", pairs);
     }
 
-    fn place(&self, fields: &'static [FieldSchema], group: &str, pairs: &[(String, String)]) {
+    pub(super) fn place(
+        &self,
+        fields: &'static [FieldSchema],
+        group: &str,
+        pairs: &[(String, String)],
+    ) {
         for field in fields {
             let name = join(group, field.name);
             let mut fill = Fill::default();
@@ -100,6 +105,47 @@ pub(in crate::form) fn join(group: &str, name: &str) -> String {
 /// The flat name of a row.
 pub(in crate::form) fn row(rows: &str, number: u32) -> String {
     join(rows, &number.to_string())
+}
+
+/// What a group begins with, by flat names.
+pub(super) fn defaults(field: &FieldSchema, group: &str) -> Vec<(String, String)> {
+    let mut pairs = Pairs::default();
+    if let Some(initial) = field.initial {
+        pairs.within(group, |pairs| initial(pairs));
+    }
+    pairs.into_iter().collect()
+}
+
+/// Adds what the groups begin with of which nothing else is said, and the rows that there have to
+/// be. A group that need not be there would be by it.
+pub(super) fn add_defaults(
+    fields: &'static [FieldSchema],
+    group: &str,
+    pairs: &mut Vec<(String, String)>,
+) {
+    for field in fields {
+        let name = join(group, field.name);
+        let groups = match field.widget {
+            Widget::Group if field.required => vec![name],
+            Widget::Rows => {
+                let numbers = numbers(field, &name, pairs).into_iter();
+                numbers.map(|number| row(&name, number)).collect()
+            }
+            _ => continue,
+        };
+        for group in groups {
+            if !pairs.iter().any(|(known, _)| is_in(known, &group)) {
+                pairs.extend(defaults(field, &group));
+            }
+            add_defaults(field.fields, &group, pairs);
+        }
+    }
+}
+
+/// Whether a flat name is one of a group.
+fn is_in(name: &str, group: &str) -> bool {
+    let rest = name.strip_prefix(group);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The numbers of the rows that there is something of; at least as many as there have to be.

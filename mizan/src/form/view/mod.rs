@@ -101,6 +101,8 @@ fn view(form: AnyForm, children: Children) -> AnyView {
         >
             <input type="hidden" name="mizan-form" value=schema.name/>
             <input type="hidden" name="mizan-key" value=posted::key()/>
+            // The first button is the one that the Enter key presses: none of a row's
+            <button type="submit" hidden></button>
             {summary(Arc::clone(&state))}
             <Provider value=form>{children()}</Provider>
             {success(state)}
