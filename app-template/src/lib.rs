@@ -11,6 +11,9 @@
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |
 
+// The types of pages are as deep as these are
+#![recursion_limit = "256"]
+
 pub mod accounts;
 pub mod app;
 pub mod chat;
