@@ -273,6 +273,7 @@ pub struct FieldHandle<T> {
 pub struct AnyField(StoredValue<Arc<At>>);
 
 /// A field in its form.
+#[derive(Clone)]
 pub(super) struct At {
     pub(super) state: Arc<State>,
     pub(super) schema: &'static FieldSchema,
@@ -287,11 +288,32 @@ impl At {
 
     /// The fields in it.
     pub(super) fn group(&self) -> Place {
+        self.group_of(&self.name)
+    }
+
+    /// The fields in one of its rows.
+    pub(super) fn group_of(&self, name: &str) -> Place {
         Place {
             state: Arc::clone(&self.state),
             fields: self.schema.fields,
-            group: self.name.clone(),
+            group: name.to_owned(),
         }
+    }
+
+    /// What is shown as wrong.
+    pub(super) fn errors(&self) -> Vec<String> {
+        let entry = self.entry();
+        entry.with(|fill| fill.errors().map(str::to_owned).collect())
+    }
+
+    /// Whether something is shown as wrong.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.entry().with(|fill| fill.errors().next().is_some())
+    }
+
+    /// The numbers of its rows.
+    pub(super) fn rows(&self) -> Vec<u32> {
+        self.entry().with(|fill| fill.rows.clone())
     }
 
     /// The id of its element, or of a part of what stands around that.
@@ -341,8 +363,7 @@ impl<T> FieldHandle<T> {
     /// Returns what is wrong with it, as far as that is shown.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
-        let entry = self.any.at().entry();
-        entry.with(|fill| fill.errors().map(str::to_owned).collect())
+        self.any.at().errors()
     }
 
     /// Returns whether what is wrong with it is shown: it was left after a change, or a submit was
@@ -413,15 +434,14 @@ impl<F: Form> FieldHandle<Vec<F>> {
     /// Returns the numbers of the rows, in order. A row keeps its number when others go.
     #[must_use]
     pub fn rows(&self) -> Vec<u32> {
-        self.any.at().entry().with(|fill| fill.rows.clone())
+        self.any.at().rows()
     }
 
     /// Returns the fields of the row of a number.
     #[must_use]
     pub fn row(&self, number: u32) -> F::Fields {
-        let mut place = self.any.at().group();
-        place.group = row(&place.group, number);
-        F::fields(&place)
+        let at = self.any.at();
+        F::fields(&at.group_of(&row(&at.name, number)))
     }
 
     /// Adds a row behind the others, unless there are as many as there may be.

@@ -303,6 +303,13 @@ impl State {
         self.facts.update(|facts| facts.told = form.to_vec());
     }
 
+    /// What is said where it was taken.
+    pub(super) fn success(&self) -> Vec<String> {
+        let succeeded = self.facts.with(|facts| facts.succeeded);
+        let text = self.schema.success.filter(|_| succeeded);
+        text.into_iter().map(str::to_owned).collect()
+    }
+
     /// What is wrong with all of it, and with what nobody sees.
     pub(super) fn summary(&self) -> Vec<String> {
         let mut texts = self.facts.with(|facts| {

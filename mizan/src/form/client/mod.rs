@@ -157,11 +157,6 @@ fn focus_first(state: &State) {
     }
 }
 
-/// Moves the focus to a field.
-pub(super) fn focus_on(state: &State, name: &str) {
-    focus(state.schema.name, &[name.to_owned()]);
-}
-
 /// Some value has changed: the server's rules are asked in a moment, where the form wants that.
 pub(super) fn changed(state: &Arc<State>, is_valid: bool) {
     let work = &state.work;

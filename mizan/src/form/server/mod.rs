@@ -7,7 +7,7 @@
 mod json;
 mod page;
 
-pub(super) use page::{Work, changed, focus_on, send};
+pub(super) use page::{Work, changed, send};
 
 use super::{Endpoint, Form, Report, Submit, Values, refuse_unknown};
 use crate::{

@@ -12,6 +12,3 @@ pub(in crate::form) fn send(_: &Arc<State>) {}
 
 /// Its own rules are asked where it is submitted.
 pub(in crate::form) fn changed(_: &Arc<State>, _: bool) {}
-
-/// Nobody looks at a page that is being rendered.
-pub(in crate::form) fn focus_on(_: &State, _: &str) {}

@@ -40,25 +40,24 @@ impl State {
         self.renumber(name, |numbers| numbers.retain(|known| *known != number));
     }
 
-    /// Has a row change places with the one before it, or behind it.
-    pub(in crate::form) fn move_row(self: &Arc<Self>, name: &str, number: u32, up: bool) {
+    /// Has what is in a row change places with what is in the one before it, or behind it; returns
+    /// the number of that one, where there is one.
+    pub(in crate::form) fn move_row(
+        self: &Arc<Self>,
+        name: &str,
+        number: u32,
+        up: bool,
+    ) -> Option<u32> {
         let numbers = self.numbers(name);
-        let Some(index) = numbers.iter().position(|known| *known == number) else {
-            return;
-        };
-        let other = if up {
-            index.checked_sub(1)
-        } else {
-            Some(index + 1)
-        };
-        let Some(other) = other.and_then(|other| numbers.get(other)) else {
-            return;
-        };
-        let (one, other) = (row(name, number), row(name, *other));
+        let index = numbers.iter().position(|known| *known == number)?;
+        let other = if up { index.checked_sub(1)? } else { index + 1 };
+        let number_of_other = *numbers.get(other)?;
+        let (one, other) = (row(name, number), row(name, number_of_other));
         let (of_one, of_other) = (self.take_below(&one), self.take_below(&other));
         self.put_below(&one, of_other);
         self.put_below(&other, of_one);
         self.renumber(name, |_| ());
+        Some(number_of_other)
     }
 
     /// The numbers of the rows.

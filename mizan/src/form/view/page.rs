@@ -1,32 +1,164 @@
 //! Between a form's elements and its state. All of it runs in the browser only, as effects and
 //! event handlers do.
 
-use crate::form::state::{Fill, State};
+use super::{
+    BUTTON as SUBMIT, SUCCESS, SUMMARY,
+    field::{self, BUTTON, ROWS},
+    html::Html,
+};
+use crate::form::{
+    Widget,
+    handle::{At, ERRORS, Place},
+    side,
+    state::{Fill, State, row},
+};
 use leptos::{
     ev,
     html::Form,
-    prelude::{Effect, Get, NodeRef, Track},
+    prelude::{Effect, Get, NodeRef, Track, document},
+    reactive::owner::Owner,
     web_sys::{Element, Event},
 };
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
-use web_sys::{FormData, HtmlFormElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement};
+use web_sys::{
+    FormData, HtmlElement, HtmlFormElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement,
+};
+
+/// Boxed, so that the code of an effect exists once.
+fn effect(mut run: Box<dyn FnMut()>) {
+    Effect::new(move || run());
+}
 
 /// Takes over what the elements hold by the time the page is alive: somebody may have typed before.
 /// From then on the state's changes are written to them.
-pub(super) fn follow(node: NodeRef<Form>, state: Arc<State>) {
-    Effect::new(move |was_there: Option<bool>| {
-        let form: Option<HtmlFormElement> = node.get();
-        state.written.track();
-        if let Some(form) = &form {
-            if was_there == Some(true) {
-                write(form, &state);
-            } else {
-                adopt(form, &state);
-            }
+pub(super) fn follow_form(node: NodeRef<Form>, state: &Arc<State>) {
+    let (form, mut was_there) = (Arc::clone(state), false);
+    effect(Box::new(move || {
+        let element: Option<HtmlFormElement> = node.get();
+        form.written.track();
+        let Some(element) = element else { return };
+        if was_there {
+            write(&element, &form);
+        } else {
+            was_there = true;
+            adopt(&element, &form);
         }
-        form.is_some()
+    }));
+    let form = Arc::clone(state);
+    effect(Box::new(move || {
+        let is_pending = form.facts.with(|facts| facts.pending);
+        let buttons = node
+            .get()
+            .map(|form| form.get_elements_by_class_name(SUBMIT));
+        for index in 0..buttons.as_ref().map_or(0, |buttons| buttons.length()) {
+            let button = buttons.as_ref().and_then(|buttons| buttons.item(index));
+            mark(button, "aria-disabled", is_pending);
+        }
+    }));
+    let (form, name) = (Arc::clone(state), state.schema.name);
+    show([name, SUMMARY].concat(), Box::new(move || form.summary()));
+    let form = Arc::clone(state);
+    show([name, SUCCESS].concat(), Box::new(move || form.success()));
+}
+
+/// Shows all that is wrong with fields.
+pub(super) fn follow_all(place: &Place) {
+    for index in 0..place.fields.len() {
+        follow(&place.at(index));
+    }
+}
+
+/// Shows what is wrong with a field, and what rows it has.
+pub(super) fn follow(at: &At) {
+    let of_errors = at.clone();
+    show(at.id(ERRORS), Box::new(move || of_errors.errors()));
+    match at.schema.widget {
+        Widget::Group => return follow_all(&at.group()),
+        Widget::Rows => return follow_rows(at),
+        Widget::Checkboxes => return,
+        _ => {}
+    }
+    let at = at.clone();
+    effect(Box::new(move || {
+        mark(by_id(&at.id("")), "aria-invalid", at.is_wrong());
+    }));
+}
+
+/// Writes the rows anew when one comes or goes, or all change.
+fn follow_rows(at: &At) {
+    let (at, outer) = (at.clone(), Owner::current());
+    let mut shown = at.rows();
+    // What is followed in rows ends with them
+    let mut inner = follow_each(&at, outer.as_ref());
+    effect(Box::new(move || {
+        let rows = at.rows();
+        if rows == shown {
+            return;
+        }
+        shown = rows;
+        let Some(element) = by_id(&at.id(ROWS)) else {
+            return;
+        };
+        let active = document().active_element();
+        let active = active.filter(|active| element.contains(Some(active)));
+        let mut html = Html::default();
+        field::write_rows(&at, &mut html);
+        element.set_inner_html(&html.finish());
+        // Where the button is gone, the focus is not
+        if let Some(active) = active {
+            focus(by_id(&active.id()).or_else(|| by_id(&at.id(""))));
+        }
+        // Passwords are in no HTML
+        if let Some(form) = form_of(&element) {
+            write(&form, &at.state);
+        }
+        drop(inner.take());
+        inner = follow_each(&at, outer.as_ref());
+    }));
+}
+
+fn follow_each(at: &At, outer: Option<&Owner>) -> Option<Owner> {
+    let inner = outer?.child();
+    inner.with(|| {
+        for number in at.rows() {
+            let name = row(&at.name, number);
+            follow_all(&at.group_of(&name));
+            let of_row = At { name, ..at.clone() };
+            show(of_row.id(ERRORS), Box::new(move || of_row.errors()));
+        }
     });
+    Some(inner)
+}
+
+/// Shows texts in the element of an id, as they change. What it shows already is not shown again:
+/// it would be announced anew.
+fn show(id: String, texts: Box<dyn Fn() -> Vec<String>>) {
+    let mut shown = None;
+    effect(Box::new(move || {
+        let texts = texts();
+        let is_new = shown.as_ref().is_some_and(|shown| *shown != texts);
+        if is_new && let Some(element) = by_id(&id) {
+            let mut html = Html::default();
+            html.paragraphs(&texts);
+            element.set_inner_html(&html.finish());
+        }
+        shown = Some(texts);
+    }));
+}
+
+fn by_id(id: &str) -> Option<Element> {
+    document().get_element_by_id(id)
+}
+
+/// Sets an attribute that says that something is so.
+fn mark(element: Option<Element>, name: &str, is_so: bool) {
+    let Some(element) = element else { return };
+    let _ = if is_so {
+        element.set_attribute(name, "true")
+    } else {
+        element.remove_attribute(name)
+    };
 }
 
 fn adopt(form: &HtmlFormElement, state: &Arc<State>) {
@@ -60,6 +192,46 @@ pub(super) fn on_focusout(event: &ev::FocusEvent, state: &Arc<State>) {
     if !stays && state.field(&name).is_some() {
         state.blur(&name);
     }
+}
+
+/// A row's button is pressed, or another.
+pub(super) fn on_click(event: &Event, state: &Arc<State>) {
+    let button = target(event).and_then(|target| target.closest("button").ok()?);
+    let button = button.filter(|button| name_of(button).as_deref() == Some(BUTTON));
+    let Some(value) = button.and_then(|button| button.get_attribute("value")) else {
+        return;
+    };
+    event.prevent_default();
+    let mut parts = value.split(':');
+    let (verb, list) = (parts.next(), parts.next().unwrap_or_default());
+    let number = parts.next().and_then(|number| number.parse().ok());
+    match (verb, number) {
+        (Some("add"), _) => state.add_row(list),
+        (Some("remove"), Some(number)) => state.remove_row(list, number),
+        (Some(verb), Some(number)) => {
+            // The focus goes along
+            if let Some(number) = state.move_row(list, number, verb == "up") {
+                let row = row(list, number).replace('.', "-");
+                focus(by_id(&[state.schema.name, "-", &row, "-", verb].concat()));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn focus(element: Option<Element>) {
+    let element = element.map(JsCast::unchecked_into::<HtmlElement>);
+    let _ = element.map(|element| element.focus());
+}
+
+pub(super) fn on_submit(event: &Event, state: &Arc<State>) {
+    event.prevent_default();
+    side::send(state);
+}
+
+pub(super) fn on_reset(event: &Event, state: &Arc<State>) {
+    event.prevent_default();
+    state.reset();
 }
 
 fn target(event: &Event) -> Option<Element> {

@@ -149,7 +149,7 @@ fn it_looks_at_rules_by_itself() {
 fn it_has_its_values() {
     let html = whole();
     assert!(
-        html.contains("&lt;/textarea>&lt;b>&amp;amp;</textarea>"),
+        html.contains("&lt;/textarea&gt;&lt;b&gt;&amp;amp;</textarea>"),
         "{html}"
     );
     assert!(!tag(&html, r#"name="terms""#).contains("checked"));
