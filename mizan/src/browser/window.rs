@@ -1,6 +1,7 @@
 //! A real browser.
 
 use super::{Heard, Request, Response, Session, Wake};
+use crate::text::concat;
 use crate::{
     Error, Result,
     auth::wire::SESSION,
@@ -207,7 +208,7 @@ pub(crate) fn focus(form: &str, names: &[String]) {
     let Some(document) = window().document() else {
         return;
     };
-    let by_id = |name: &str| document.get_element_by_id(&[form, "-", name].concat());
+    let by_id = |name: &str| document.get_element_by_id(&concat(&[form, "-", name]));
     let Some(element) = by_id("form") else { return };
     let fields = element.unchecked_into::<HtmlFormElement>().elements();
     let fields = (0..fields.length()).filter_map(|index| fields.item(index));

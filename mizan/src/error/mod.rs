@@ -241,11 +241,11 @@ struct Wait {
 }
 
 /// `{"fields": {"email": ["is taken"]}}`, and what is wrong with all of them together.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Fields {
-    pub(crate) fields: BTreeMap<String, Vec<String>>,
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Fields {
+    fields: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) form: Vec<String>,
+    form: Vec<String>,
 }
 
 impl<E> From<E> for Error

@@ -5,6 +5,7 @@ use super::{
     state::{Entry, State, join, row},
 };
 use crate::Error;
+use crate::text::concat;
 use leptos::prelude::WithValue;
 use leptos::reactive::owner::StoredValue;
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
@@ -319,7 +320,7 @@ impl At {
     /// The id of its element, or of a part of what stands around that.
     pub(super) fn id(&self, part: &str) -> String {
         let name = self.name.replace('.', "-");
-        [self.state.schema.name, "-", &name, part].concat()
+        concat(&[self.state.schema.name, "-", &name, part])
     }
 }
 

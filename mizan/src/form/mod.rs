@@ -113,8 +113,9 @@ pub use field::{
 pub use handle::Place;
 #[doc(hidden)]
 pub use rules::{check_custom, check_same, measured, numeric, textual};
+use view::ROWS;
 #[doc(hidden)]
-pub use view::whole;
+pub use view::{RowsCode, whole};
 
 use crate::error::{MOST_NAMED, shorten};
 use serde::{Serialize, de::DeserializeOwned};

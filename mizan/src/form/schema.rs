@@ -1,6 +1,6 @@
 //! What a form consists of: known when it is compiled, and told to whoever asks.
 
-use super::{Bound, Check, Field, Pairs, Rule};
+use super::{Bound, Check, Field, Pairs, RowsCode, Rule};
 use serde::Serialize;
 
 /// What a form is asked for with.
@@ -97,6 +97,8 @@ pub struct Shape {
     pub fields: &'static [FieldSchema],
     /// Writes what a group begins with.
     pub initial: Option<fn(&mut Pairs)>,
+    /// What shows rows.
+    pub rows: Option<&'static RowsCode>,
 }
 
 impl Shape {
@@ -109,6 +111,7 @@ impl Shape {
             choices: &[],
             fields: &[],
             initial: None,
+            rows: None,
         }
     }
 
@@ -245,6 +248,9 @@ pub struct FieldSchema {
     /// Writes what a group begins with.
     #[serde(skip)]
     pub(crate) initial: Option<fn(&mut Pairs)>,
+    /// What shows rows.
+    #[serde(skip)]
+    pub(crate) rows: Option<&'static RowsCode>,
 }
 
 impl FieldSchema {
@@ -257,6 +263,7 @@ impl FieldSchema {
             choices,
             fields,
             initial,
+            rows,
         } = T::SHAPE;
         Self {
             name,
@@ -273,6 +280,7 @@ impl FieldSchema {
             choices,
             fields,
             initial,
+            rows,
         }
     }
 

@@ -15,16 +15,14 @@ use super::{
     posted::{Posted, posted},
     side,
 };
-use crate::{Error, Result, watched::Watched};
+use crate::text::concat;
+use crate::{Error, watched::Watched};
 use leptos::{
     prelude::{Notify, Track},
     reactive::signal::ArcTrigger,
 };
 use serde_json::value::RawValue;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A form that is being filled in.
 pub(crate) struct State {
@@ -44,6 +42,15 @@ pub(crate) struct State {
     pub(super) written: ArcTrigger,
     #[cfg_attr(feature = "ssr", allow(dead_code, reason = "the browser's"))]
     pub(super) work: side::Work,
+}
+
+/// What the server has said.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Of fields, by their flat names.
+    pub(super) fields: Vec<(String, Vec<String>)>,
+    /// Of all of it.
+    pub(super) form: Vec<String>,
 }
 
 /// What there is to know of a form as a whole.
@@ -117,7 +124,13 @@ impl State {
             return;
         }
         self.load(&posted.pairs);
-        self.tell(posted.report.fields(), posted.report.of_form());
+        let fields = posted.report.fields().iter();
+        self.tell(&Said {
+            fields: fields
+                .map(|(name, texts)| (name.clone(), texts.clone()))
+                .collect(),
+            form: posted.report.of_form().to_vec(),
+        });
         self.facts.update(|facts| facts.error = posted.error);
         self.touch();
     }
@@ -165,8 +178,8 @@ impl State {
     }
 
     /// What is filled in, as a tree.
-    pub(super) fn values(&self) -> Result<Values> {
-        Values::from_pairs(self.pairs())
+    pub(super) fn values(&self) -> std::result::Result<Values, String> {
+        Values::of_page(self.pairs())
     }
 
     /// What is filled in, looked at anew whenever that changes.
@@ -179,7 +192,7 @@ impl State {
         let mut report = Report::default();
         match self.values() {
             Ok(values) => (self.read)(&values, &mut report),
-            Err(error) => report.form(error.message()),
+            Err(text) => report.form(text),
         }
         for name in report.fields().keys() {
             self.entry(name);
@@ -290,17 +303,19 @@ impl State {
     }
 
     /// Notes what the server has said, in place of what it said before.
-    pub(super) fn tell(&self, fields: &BTreeMap<String, Vec<String>>, form: &[String]) {
-        for name in fields.keys() {
+    pub(super) fn tell(&self, said: &Said) {
+        for (name, _) in &said.fields {
             self.entry(name);
         }
         for (name, entry) in self.entries() {
-            let told = fields.get(&name).map_or(&[][..], Vec::as_slice);
+            let mut fields = said.fields.iter();
+            let told = fields.find(|(known, _)| *known == name);
+            let told = told.map_or(&[][..], |(_, texts)| texts);
             if entry.peek(|fill| fill.told != told) {
                 entry.update(|fill| fill.told = told.to_vec());
             }
         }
-        self.facts.update(|facts| facts.told = form.to_vec());
+        self.facts.update(|facts| facts.told.clone_from(&said.form));
     }
 
     /// What is said where it was taken.
@@ -324,7 +339,7 @@ impl State {
             }
             let label = field.map_or(&*name, |field| field.label);
             entry.with(|fill| {
-                texts.extend(fill.errors().map(|text| [label, ": ", text].concat()));
+                texts.extend(fill.errors().map(|text| concat(&[label, ": ", text])));
             });
         }
         texts

@@ -12,16 +12,18 @@ mod tests;
 // What the browser knows of forms' values already, so that it need not be in the wasm
 pub(super) use crate::browser::is_url;
 
-use super::{Widget, state::State};
+use super::{
+    Widget,
+    state::{Said, State},
+};
 use crate::{
     Code, Error, Result,
     browser::{self, Timer, focus},
-    error::Fields,
+    json::Entries,
     mutation::client::{post, spawn},
 };
 use serde_json::value::RawValue;
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -108,7 +110,7 @@ fn settle(state: &Arc<State>, answer: Result<Box<RawValue>>) {
         Ok(done) => done,
         Err(error) => return refuse(state, error),
     };
-    state.tell(&BTreeMap::new(), &[]);
+    state.tell(&Said::default());
     if state.schema.keep_values {
         keep(state);
     } else {
@@ -123,8 +125,8 @@ fn settle(state: &Arc<State>, answer: Result<Box<RawValue>>) {
 
 /// Shows why a submit failed.
 fn refuse(state: &State, error: Error) {
-    let said = error.details::<Fields>().unwrap_or_default();
-    state.tell(&said.fields, &said.form);
+    let said = error.details().map(read).unwrap_or_default();
+    state.tell(&said);
     state.touch();
     let is_told = !said.fields.is_empty() || !said.form.is_empty();
     state.facts.update(|facts| {
@@ -182,9 +184,23 @@ async fn look(state: Arc<State>) {
         return;
     }
     // Where it can't be asked, the submit will tell
-    let said = answer.and_then(|said| Ok(serde_json::from_str::<Fields>(said.get())?));
-    if let Ok(said) = said {
-        state.tell(&said.fields, &said.form);
+    let said = answer.ok();
+    if let Some(said) = said.and_then(|said| serde_json::from_str(said.get()).ok()) {
+        state.tell(&read(said));
+    }
+}
+
+/// Reads what the server says of a form. By hand: derived code would swell the wasm.
+fn read(mut said: Entries) -> Said {
+    let fields = said.take("fields");
+    let fields = fields.and_then(|fields| serde_json::from_str::<Entries>(fields.get()).ok());
+    let fields = fields.into_iter().flatten().filter_map(|(name, texts)| {
+        let texts = serde_json::from_str(texts.get()).ok()?;
+        Some((name, texts))
+    });
+    Said {
+        fields: fields.collect(),
+        form: said.take_list("form"),
     }
 }
 

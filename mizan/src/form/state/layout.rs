@@ -2,6 +2,7 @@
 
 use super::{Entry, Fill, State};
 use crate::form::{FieldSchema, Pairs, Widget};
+use crate::text::concat;
 use std::sync::Arc;
 
 /// Sees a field that is no group, its flat name, and what it holds.
@@ -99,7 +100,7 @@ pub(in crate::form) fn join(group: &str, name: &str) -> String {
     if group.is_empty() {
         return name.to_owned();
     }
-    [group, ".", name].concat()
+    concat(&[group, ".", name])
 }
 
 /// The flat name of a row.
@@ -157,12 +158,11 @@ fn numbers(field: &FieldSchema, name: &str, pairs: &[(String, String)]) -> Vec<u
             .and_then(|rest| rest.strip_prefix('.'));
         let number = rest.and_then(|rest| rest.split('.').next());
         if let Some(number) = number.and_then(|number| number.parse().ok())
-            && !numbers.contains(&number)
+            && let Err(index) = numbers.binary_search(&number)
         {
-            numbers.push(number);
+            numbers.insert(index, number);
         }
     }
-    numbers.sort_unstable();
     let least = field.length().0.unwrap_or(0);
     while numbers.len() < least {
         numbers.push(next(&numbers));

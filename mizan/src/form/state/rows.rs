@@ -7,6 +7,7 @@ use super::{
     Entry, Fill, State,
     layout::{add_defaults, defaults, next, row},
 };
+use crate::text::concat;
 use leptos::prelude::Notify;
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ impl State {
 
     fn put_below(&self, group: &str, fills: Vec<(String, Fill)>) {
         for (rest, fill) in fills {
-            self.entry(&[group, &rest].concat()).set(fill);
+            self.entry(&concat(&[group, &rest])).set(fill);
         }
     }
 }

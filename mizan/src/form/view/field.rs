@@ -4,8 +4,8 @@ use super::{html::Html, input};
 use crate::form::{
     FieldSchema, Widget,
     handle::{At, ERRORS, HELP, Place},
-    state::row,
 };
+use crate::text::concat;
 
 /// All fields of a form, of a group or of a row.
 pub(super) fn write_all(place: &Place, html: &mut Html) {
@@ -19,9 +19,9 @@ pub(super) fn write(at: &At, html: &mut Html) {
         Widget::Hidden => input::write(at, html),
         Widget::Group => write_group(at, html, |html| write_all(&at.group(), html)),
         Widget::Rows => write_group(at, html, |html| {
-            html.open("div").attr("id", &at.id(ROWS)).end();
-            write_rows(at, html);
-            html.close("div");
+            if let Some(code) = at.schema.rows {
+                (code.write)(at, html);
+            }
         }),
         Widget::Radio | Widget::Checkboxes => write_group(at, html, |html| input::write(at, html)),
         widget => {
@@ -107,72 +107,7 @@ pub(super) fn write_errors(at: &At, html: &mut Html) {
 pub(super) fn described_by(at: &At) -> String {
     let errors = at.id(ERRORS);
     match at.schema.help {
-        Some(_) => [&*at.id(HELP), " ", &*errors].concat(),
+        Some(_) => concat(&[&*at.id(HELP), " ", &*errors]),
         None => errors,
     }
 }
-
-/// What the id of what has the rows ends in.
-pub(super) const ROWS: &str = "-rows";
-
-/// The rows, and a button for one more. Buttons say what they are for as a server understands it
-/// that is sent the form as it is.
-pub(super) fn write_rows(at: &At, html: &mut Html) {
-    let rows = at.rows();
-    let (least, most) = at.schema.length();
-    for (index, number) in rows.iter().enumerate() {
-        let name = row(&at.name, *number);
-        let of_row = At {
-            name: name.clone(),
-            ..at.clone()
-        };
-        let title = [at.schema.label, " ", &(index + 1).to_string()].concat();
-        html.open("fieldset").attr("class", "mizan-row").end();
-        html.open("legend").end().text(&title).close("legend");
-        write_all(&at.group_of(&name), html);
-        write_errors(&of_row, html);
-        html.open("div").attr("class", "mizan-row-buttons").end();
-        let is_needed = rows.len() <= least.unwrap_or(0);
-        for (verb, text, is_off) in [
-            ("up", "Up", index == 0),
-            ("down", "Down", index + 1 == rows.len()),
-            ("remove", "Remove", is_needed),
-        ] {
-            write_button(&of_row, (verb, text), &title, Some(*number), is_off, html);
-        }
-        html.close("div").close("fieldset");
-    }
-    let is_full = most.is_some_and(|most| rows.len() >= most);
-    write_button(at, ("add", "Add"), at.schema.label, None, is_full, html);
-}
-
-fn write_button(
-    at: &At,
-    (verb, text): (&str, &str),
-    what: &str,
-    number: Option<u32>,
-    is_off: bool,
-    html: &mut Html,
-) {
-    let list = number.map_or(&*at.name, |_| {
-        at.name.rsplit_once('.').map_or("", |(list, _)| list)
-    });
-    let mut value = [verb, ":", list].concat();
-    if let Some(number) = number {
-        value.push(':');
-        value.push_str(&number.to_string());
-    }
-    html.open("button")
-        .attr("type", "submit")
-        .attr("class", "mizan-row-button");
-    html.attr("id", &at.id(&["-", verb].concat()));
-    html.attr("name", BUTTON)
-        .attr("value", &value)
-        .flag("formnovalidate", true);
-    html.attr("aria-label", &[text, ": ", what].concat());
-    html.maybe("aria-disabled", is_off.then_some("true"));
-    html.end().text(text).close("button");
-}
-
-/// What the buttons of rows are named.
-pub(super) const BUTTON: &str = "mizan-rows";

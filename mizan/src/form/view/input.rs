@@ -2,6 +2,7 @@
 
 use super::{field::described_by, html::Html};
 use crate::form::{Widget, handle::At};
+use crate::text::concat;
 
 pub(super) fn write(at: &At, html: &mut Html) {
     let texts = at.entry().peek(|fill| fill.texts.clone());
@@ -92,7 +93,7 @@ fn write_select(at: &At, texts: &[String], html: &mut Html) {
 fn write_options(at: &At, texts: &[String], html: &mut Html) {
     let is_radio = at.schema.widget == Widget::Radio;
     for (index, choice) in at.schema.choices.iter().enumerate() {
-        let id = at.id(&["-", &index.to_string()].concat());
+        let id = at.id(&concat(&["-", &index.to_string()]));
         let is_chosen = texts.iter().any(|text| text == choice.value);
         html.open("div").attr("class", "mizan-box").end();
         html.open("input")

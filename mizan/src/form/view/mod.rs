@@ -9,14 +9,16 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | `html` | writes it: what is put in is always escaped |
-//! | `field` | a field with its label, its help and what is wrong with it; groups; rows |
+//! | `field` | a field with its label, its help and what is wrong with it; groups |
 //! | `input` | the element that asks for it |
+//! | `rows` | any number of groups |
 //! | `page` | between the elements and the state |
 
 mod field;
 mod html;
 mod input;
 mod page;
+mod rows;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
 
@@ -25,6 +27,10 @@ use super::{
     posted,
     state::State,
 };
+use crate::text::concat;
+pub(in crate::form) use rows::ROWS;
+pub use rows::RowsCode;
+
 use html::Html;
 use leptos::{context::Provider, html::Form, prelude::*};
 use std::sync::Arc;
@@ -42,10 +48,11 @@ pub fn FormView(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    match children {
-        Some(children) => view(form, children),
-        None => whole(form),
-    }
+    let Some(children) = children else {
+        return whole(form);
+    };
+    let content = view! { <Provider value=form>{children()}</Provider> };
+    view(&form.state(), content.into_any())
 }
 
 /// A field: its label, the element that asks for it, its help, and what is wrong with it.
@@ -123,54 +130,41 @@ fn write_button(label: &str, html: &mut Html) {
 
 /// All of a form, with its title.
 pub fn whole(form: AnyForm) -> AnyView {
-    let all = move || {
-        let state = form.state();
+    let state = form.state();
+    // Elements are written once
+    untrack(|| {
+        let place = Place {
+            fields: state.schema.fields,
+            group: String::new(),
+            state: Arc::clone(&state),
+        };
         let mut html = Html::default();
         if let Some(title) = state.schema.title {
             html.open("h2").end().text(title).close("h2");
         }
-        let place = Place {
-            fields: state.schema.fields,
-            group: String::new(),
-            state,
-        };
         field::write_all(&place, &mut html);
         page::follow_all(&place);
-        write_button(place.state.schema.submit_label, &mut html);
-        piece(html)
-    };
-    view(form, Box::new(all))
+        write_button(state.schema.submit_label, &mut html);
+        view(&state, piece(html))
+    })
 }
 
-fn view(form: AnyForm, children: Children) -> AnyView {
-    // Elements are written once
-    untrack(|| around(form, children))
-}
-
-fn around(form: AnyForm, children: Children) -> AnyView {
-    let state = form.state();
+fn view(state: &Arc<State>, content: AnyView) -> AnyView {
     let schema = state.schema;
     let node = NodeRef::<Form>::new();
-    let (above, below) = (piece(above(&state)), piece(below(&state)));
-    page::follow_form(node, &state);
-    let [input, focusout, click, submit, reset] = std::array::from_fn(|_| Arc::clone(&state));
+    page::follow_form(node, state);
     view! {
         <form
-            id=[schema.name, "-form"].concat()
+            id=concat(&[schema.name, "-form"])
             class="mizan-form"
             method="post"
             action=posted::action(schema.name)
             aria-label=schema.title
             node_ref=node
-            on:input=move |event| page::on_input(&event, &input)
-            on:focusout=move |event| page::on_focusout(&event, &focusout)
-            on:click=move |event| page::on_click(&event, &click)
-            on:submit=move |event| page::on_submit(&event, &submit)
-            on:reset=move |event| page::on_reset(&event, &reset)
         >
-            {above}
-            <Provider value=form>{children()}</Provider>
-            {below}
+            {piece(above(state))}
+            {content}
+            {piece(below(state))}
         </form>
     }
     .into_any()
@@ -193,7 +187,7 @@ fn above(state: &State) -> Html {
         .end()
         .close("button");
     html.open("div")
-        .attr("id", &[name, SUMMARY].concat())
+        .attr("id", &concat(&[name, SUMMARY]))
         .attr("class", "mizan-summary");
     html.attr("role", "alert").end();
     html.paragraphs(&state.summary()).close("div");
@@ -204,7 +198,7 @@ fn above(state: &State) -> Html {
 fn below(state: &State) -> Html {
     let mut html = Html::default();
     html.open("div")
-        .attr("id", &[state.schema.name, SUCCESS].concat());
+        .attr("id", &concat(&[state.schema.name, SUCCESS]));
     html.attr("class", "mizan-success")
         .attr("role", "status")
         .end();

@@ -1,32 +1,27 @@
 //! Between a form's elements and its state. All of it runs in the browser only, as effects and
 //! event handlers do.
 
-use super::{
-    BUTTON as SUBMIT, SUCCESS, SUMMARY,
-    field::{self, BUTTON, ROWS},
-    html::Html,
-};
+use super::{BUTTON as SUBMIT, SUCCESS, SUMMARY, html::Html, rows::BUTTON};
 use crate::form::{
     Widget,
     handle::{At, ERRORS, Place},
     side,
-    state::{Fill, State, row},
+    state::{Fill, State},
 };
+use crate::text::concat;
 use leptos::{
-    ev,
     html::Form,
     prelude::{Effect, Get, NodeRef, Track, document},
-    reactive::owner::Owner,
-    web_sys::{Element, Event},
 };
 use std::sync::Arc;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{
-    FormData, HtmlElement, HtmlFormElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement,
+    Element, Event, FocusEvent, FormData, HtmlFormElement, HtmlInputElement, HtmlOptionElement,
+    HtmlSelectElement,
 };
 
 /// Boxed, so that the code of an effect exists once.
-fn effect(mut run: Box<dyn FnMut()>) {
+pub(super) fn effect(mut run: Box<dyn FnMut()>) {
     Effect::new(move || run());
 }
 
@@ -42,6 +37,7 @@ pub(super) fn follow_form(node: NodeRef<Form>, state: &Arc<State>) {
             write(&element, &form);
         } else {
             was_there = true;
+            listen(&element, &form);
             adopt(&element, &form);
         }
     }));
@@ -57,9 +53,9 @@ pub(super) fn follow_form(node: NodeRef<Form>, state: &Arc<State>) {
         }
     }));
     let (form, name) = (Arc::clone(state), state.schema.name);
-    show([name, SUMMARY].concat(), Box::new(move || form.summary()));
+    show(concat(&[name, SUMMARY]), Box::new(move || form.summary()));
     let form = Arc::clone(state);
-    show([name, SUCCESS].concat(), Box::new(move || form.success()));
+    show(concat(&[name, SUCCESS]), Box::new(move || form.success()));
 }
 
 /// Shows all that is wrong with fields.
@@ -75,7 +71,7 @@ pub(super) fn follow(at: &At) {
     show(at.id(ERRORS), Box::new(move || of_errors.errors()));
     match at.schema.widget {
         Widget::Group => return follow_all(&at.group()),
-        Widget::Rows => return follow_rows(at),
+        Widget::Rows => return at.schema.rows.iter().for_each(|code| (code.follow)(at)),
         Widget::Checkboxes => return,
         _ => {}
     }
@@ -85,55 +81,9 @@ pub(super) fn follow(at: &At) {
     }));
 }
 
-/// Writes the rows anew when one comes or goes, or all change.
-fn follow_rows(at: &At) {
-    let (at, outer) = (at.clone(), Owner::current());
-    let mut shown = at.rows();
-    // What is followed in rows ends with them
-    let mut inner = follow_each(&at, outer.as_ref());
-    effect(Box::new(move || {
-        let rows = at.rows();
-        if rows == shown {
-            return;
-        }
-        shown = rows;
-        let Some(element) = by_id(&at.id(ROWS)) else {
-            return;
-        };
-        let active = document().active_element();
-        let active = active.filter(|active| element.contains(Some(active)));
-        let mut html = Html::default();
-        field::write_rows(&at, &mut html);
-        element.set_inner_html(&html.finish());
-        // Where the button is gone, the focus is not
-        if let Some(active) = active {
-            focus(by_id(&active.id()).or_else(|| by_id(&at.id(""))));
-        }
-        // Passwords are in no HTML
-        if let Some(form) = form_of(&element) {
-            write(&form, &at.state);
-        }
-        drop(inner.take());
-        inner = follow_each(&at, outer.as_ref());
-    }));
-}
-
-fn follow_each(at: &At, outer: Option<&Owner>) -> Option<Owner> {
-    let inner = outer?.child();
-    inner.with(|| {
-        for number in at.rows() {
-            let name = row(&at.name, number);
-            follow_all(&at.group_of(&name));
-            let of_row = At { name, ..at.clone() };
-            show(of_row.id(ERRORS), Box::new(move || of_row.errors()));
-        }
-    });
-    Some(inner)
-}
-
 /// Shows texts in the element of an id, as they change. What it shows already is not shown again:
 /// it would be announced anew.
-fn show(id: String, texts: Box<dyn Fn() -> Vec<String>>) {
+pub(super) fn show(id: String, texts: Box<dyn Fn() -> Vec<String>>) {
     let mut shown = None;
     effect(Box::new(move || {
         let texts = texts();
@@ -147,7 +97,7 @@ fn show(id: String, texts: Box<dyn Fn() -> Vec<String>>) {
     }));
 }
 
-fn by_id(id: &str) -> Option<Element> {
+pub(super) fn by_id(id: &str) -> Option<Element> {
     document().get_element_by_id(id)
 }
 
@@ -169,17 +119,47 @@ fn adopt(form: &HtmlFormElement, state: &Arc<State>) {
     }
 }
 
-/// Somebody typed, or chose.
-pub(super) fn on_input(event: &Event, state: &Arc<State>) {
-    let field = target(event);
-    let form = field.as_ref().and_then(form_of);
-    if let (Some(field), Some(form)) = (field, form) {
-        note(&field, &form, state);
+/// What is heard of a form.
+const EVENTS: [&str; 5] = ["input", "focusout", "click", "submit", "reset"];
+
+/// Hears what happens in a form, as long as its element is there.
+fn listen(form: &HtmlFormElement, state: &Arc<State>) {
+    let state = Arc::clone(state);
+    // The type of closure that Leptos has for every event: its code is there already
+    let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+        hear(&event, &state);
+    });
+    // Owned by the browser, which frees it when nothing refers to it any more
+    let listener = listener.into_js_value();
+    for event in EVENTS {
+        let _ = form.add_event_listener_with_callback(event, listener.unchecked_ref());
+    }
+}
+
+fn hear(event: &Event, state: &Arc<State>) {
+    match &*event.type_() {
+        "submit" => {
+            event.prevent_default();
+            side::send(state);
+        }
+        "reset" => {
+            event.prevent_default();
+            state.reset();
+        }
+        "click" => click(event, state),
+        "focusout" => leave(event.unchecked_ref(), state),
+        _ => {
+            let field = target(event);
+            let form = field.as_ref().and_then(form_of);
+            if let (Some(field), Some(form)) = (field, form) {
+                note(&field, &form, state);
+            }
+        }
     }
 }
 
 /// A field is left: for another one, and not for the button, which looks at all of them.
-pub(super) fn on_focusout(event: &ev::FocusEvent, state: &Arc<State>) {
+fn leave(event: &FocusEvent, state: &State) {
     let Some(name) = target(event).as_ref().and_then(name_of) else {
         return;
     };
@@ -194,44 +174,21 @@ pub(super) fn on_focusout(event: &ev::FocusEvent, state: &Arc<State>) {
     }
 }
 
-/// A row's button is pressed, or another.
-pub(super) fn on_click(event: &Event, state: &Arc<State>) {
+/// A row's button is pressed, or something else.
+fn click(event: &Event, state: &Arc<State>) {
     let button = target(event).and_then(|target| target.closest("button").ok()?);
     let button = button.filter(|button| name_of(button).as_deref() == Some(BUTTON));
     let Some(value) = button.and_then(|button| button.get_attribute("value")) else {
         return;
     };
-    event.prevent_default();
     let mut parts = value.split(':');
-    let (verb, list) = (parts.next(), parts.next().unwrap_or_default());
-    let number = parts.next().and_then(|number| number.parse().ok());
-    match (verb, number) {
-        (Some("add"), _) => state.add_row(list),
-        (Some("remove"), Some(number)) => state.remove_row(list, number),
-        (Some(verb), Some(number)) => {
-            // The focus goes along
-            if let Some(number) = state.move_row(list, number, verb == "up") {
-                let row = row(list, number).replace('.', "-");
-                focus(by_id(&[state.schema.name, "-", &row, "-", verb].concat()));
-            }
-        }
-        _ => {}
+    let (verb, list) = (parts.next(), parts.next());
+    let field = list.and_then(|list| state.field(list));
+    if let (Some(verb), Some(list), Some(code)) = (verb, list, field.and_then(|field| field.rows)) {
+        event.prevent_default();
+        let number = parts.next().and_then(|number| number.parse().ok());
+        (code.press)(state, verb, list, number);
     }
-}
-
-fn focus(element: Option<Element>) {
-    let element = element.map(JsCast::unchecked_into::<HtmlElement>);
-    let _ = element.map(|element| element.focus());
-}
-
-pub(super) fn on_submit(event: &Event, state: &Arc<State>) {
-    event.prevent_default();
-    side::send(state);
-}
-
-pub(super) fn on_reset(event: &Event, state: &Arc<State>) {
-    event.prevent_default();
-    state.reset();
 }
 
 fn target(event: &Event) -> Option<Element> {
@@ -242,7 +199,7 @@ fn name_of(field: &Element) -> Option<String> {
     field.get_attribute("name")
 }
 
-fn form_of(field: &Element) -> Option<HtmlFormElement> {
+pub(super) fn form_of(field: &Element) -> Option<HtmlFormElement> {
     field.closest("form").ok()??.dyn_into().ok()
 }
 
@@ -264,7 +221,7 @@ fn note(field: &Element, form: &HtmlFormElement, state: &Arc<State>) {
 }
 
 /// Writes what the state holds.
-fn write(form: &HtmlFormElement, state: &State) {
+pub(super) fn write(form: &HtmlFormElement, state: &State) {
     for field in fields(form) {
         let name = name_of(&field).filter(|name| state.field(name).is_some());
         if let Some(name) = name {
