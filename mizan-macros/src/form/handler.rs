@@ -104,7 +104,7 @@ impl Handler {
             #[doc = #view_docs]
             #[allow(dead_code, non_snake_case, unreachable_pub, reason = "a component")]
             pub fn #view() -> impl ::leptos::IntoView {
-                ::mizan::__private::whole(::core::convert::From::from(#hook()))
+                ::mizan::__private::whole::<#form>()
             }
         })
     }

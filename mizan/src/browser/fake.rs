@@ -183,6 +183,10 @@ pub(crate) fn random() -> String {
     format!("random-{}", RANDOM.get())
 }
 
+pub(crate) fn is_alphanumeric(text: &str) -> bool {
+    text.chars().all(char::is_alphanumeric)
+}
+
 /// A good guess.
 pub(crate) fn is_url(text: &str) -> bool {
     let rest = text

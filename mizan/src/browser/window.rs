@@ -9,6 +9,7 @@ use crate::{
     context::wire::FIRST_SLOT,
 };
 use gloo_net::http::RequestBuilder;
+use js_sys::RegExp;
 use leptos::prelude::{
     TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
 };
@@ -195,6 +196,11 @@ pub(crate) fn on_announcement(run: impl Fn() + 'static) {
             tabs.set_onmessage(Some(run.unchecked_ref()));
         }
     });
+}
+
+/// Whether a text has letters and digits only, of any script: the tables of these are the browser's.
+pub(crate) fn is_alphanumeric(text: &str) -> bool {
+    RegExp::new(r"^[\p{Alphabetic}\p{N}]*$", "u").test(text)
 }
 
 /// Whether a text is an address of the web.

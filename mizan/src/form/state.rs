@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(super) endpoints: &'static Endpoints,
     /// Reads it, and looks at its rules.
     read: fn(&Values, &mut Report),
+    /// Some value has changed, and whether its own rules hold.
+    follow: fn(&Arc<Self>, bool),
     /// By their flat names, in the order of these.
     entries: RwLock<Vec<(String, Arc<Entry>)>>,
     /// What it goes back to.
@@ -87,19 +89,27 @@ impl State {
         let mut initial = Pairs::default();
         F::initial(&mut initial);
         let read = |values: &Values, report: &mut Report| drop(F::read(values, report));
-        Self::of(F::SCHEMA, &F::ENDPOINTS, read, initial)
+        // Known when this is compiled: without it there is no code for it
+        let follow = if F::SCHEMA.live_validation {
+            side::changed
+        } else {
+            side::unchanged
+        };
+        Self::of(F::SCHEMA, &F::ENDPOINTS, read, follow, initial)
     }
 
     fn of(
         schema: &'static Schema,
         endpoints: &'static Endpoints,
         read: fn(&Values, &mut Report),
+        follow: fn(&Arc<Self>, bool),
         initial: Pairs,
     ) -> Arc<Self> {
         let state = Self {
             schema,
             endpoints,
             read,
+            follow,
             entries: RwLock::default(),
             baseline: RwLock::default(),
             facts: Watched::new(Facts::default()),
@@ -246,7 +256,7 @@ impl State {
         self.look();
         self.changed.notify();
         self.written.notify();
-        side::changed(self, false);
+        (self.follow)(self, false);
     }
 
     /// Goes back to how it began, or to what was taken last where that stays.
@@ -289,7 +299,7 @@ impl State {
         }
         let report = self.look();
         self.changed.notify();
-        side::changed(self, report.is_valid());
+        (self.follow)(self, report.is_valid());
     }
 
     /// Shows all that is wrong from now on: somebody has tried to submit it.

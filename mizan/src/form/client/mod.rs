@@ -10,7 +10,7 @@ mod json;
 mod tests;
 
 // What the browser knows of forms' values already, so that it need not be in the wasm
-pub(super) use crate::browser::is_url;
+pub(super) use crate::browser::{is_alphanumeric, is_url};
 
 use super::{
     Widget,
@@ -159,11 +159,14 @@ fn focus_first(state: &State) {
     }
 }
 
-/// Some value has changed: the server's rules are asked in a moment, where the form wants that.
+/// Some value has changed, and the server's rules are not asked.
+pub(super) fn unchanged(_: &Arc<State>, _: bool) {}
+
+/// Some value has changed: the server's rules are asked in a moment.
 pub(super) fn changed(state: &Arc<State>, is_valid: bool) {
     let work = &state.work;
     work.move_on();
-    if !state.schema.live_validation || !is_valid || state.facts.peek(|facts| facts.pending) {
+    if !is_valid || state.facts.peek(|facts| facts.pending) {
         return;
     }
     let form = Arc::downgrade(state);

@@ -7,10 +7,12 @@ mod kind;
 pub(super) use kind::Numeric;
 pub use kind::{measured, numeric, textual};
 
-use super::{FieldSchema, Problem, Report, side::is_url};
+use super::{
+    FieldSchema, Problem, Report,
+    side::{is_alphanumeric, is_url},
+};
 use email::is_email;
 use garde::rules::{
-    alphanumeric::Alphanumeric,
     ascii::Ascii,
     contains::Contains,
     length::HasChars,
@@ -183,7 +185,7 @@ fn broken_by_text(check: Check, text: &str) -> Option<Problem<'static>> {
         Check::Email => keeps(is_email(text), Problem::Email),
         Check::Url => keeps(is_url(text), Problem::Url),
         Check::Ascii => keeps(text.validate_ascii(), Problem::Ascii),
-        Check::Alphanumeric => keeps(text.validate_alphanumeric(), Problem::Alphanumeric),
+        Check::Alphanumeric => keeps(is_alphanumeric(text), Problem::Alphanumeric),
         Check::Contains { text: part } => keeps(
             text.validate_contains(part),
             Problem::Contains { text: part },

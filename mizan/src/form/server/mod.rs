@@ -7,7 +7,7 @@
 mod json;
 mod page;
 
-pub(super) use page::{Work, changed, send};
+pub(super) use page::{Work, changed, send, unchanged};
 
 use super::{Endpoint, Form, Report, Submit, Values, refuse_unknown};
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     registry::Location,
 };
 use bytes::Bytes;
+use garde::rules::alphanumeric::Alphanumeric;
 use std::future::Future;
 use url::Url;
 
@@ -202,6 +203,11 @@ fn decode(body: &[u8], encoding: Encoding) -> Result<Values> {
             Values::from_pairs(form_urlencoded::parse(body))
         }
     }
+}
+
+/// Whether a text has letters and digits only.
+pub(super) fn is_alphanumeric(text: &str) -> bool {
+    text.validate_alphanumeric()
 }
 
 /// Whether a text is an address of the web, as a browser would say.

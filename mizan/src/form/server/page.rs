@@ -12,3 +12,6 @@ pub(in crate::form) fn send(_: &Arc<State>) {}
 
 /// Its own rules are asked where it is submitted.
 pub(in crate::form) fn changed(_: &Arc<State>, _: bool) {}
+
+/// The same.
+pub(in crate::form) fn unchanged(_: &Arc<State>, _: bool) {}

@@ -22,17 +22,19 @@ mod rows;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
 
+pub(in crate::form) use rows::ROWS;
+pub use rows::RowsCode;
+
 use super::{
+    Submit,
     handle::{AnyField, AnyForm, Place},
     posted,
     state::State,
 };
 use crate::text::concat;
-pub(in crate::form) use rows::ROWS;
-pub use rows::RowsCode;
-
 use html::Html;
-use leptos::{context::Provider, html::Form, prelude::*};
+use leptos::{context::Provider, prelude::*};
+use page::attach;
 use std::sync::Arc;
 
 /// A form, with what is in it: all of its fields and a button, unless there are children.
@@ -49,10 +51,10 @@ pub fn FormView(
     children: Option<Children>,
 ) -> impl IntoView {
     let Some(children) = children else {
-        return whole(form);
+        return whole_of(form.state());
     };
     let content = view! { <Provider value=form>{children()}</Provider> };
-    view(&form.state(), content.into_any())
+    view(form.state(), content.into_any())
 }
 
 /// A field: its label, the element that asks for it, its help, and what is wrong with it.
@@ -128,51 +130,71 @@ fn write_button(label: &str, html: &mut Html) {
     html.end().text(label).close("button");
 }
 
-/// All of a form, with its title.
-pub fn whole(form: AnyForm) -> AnyView {
-    let state = form.state();
+/// All of the form `F`, with its title.
+pub fn whole<F: Submit>() -> AnyView {
+    whole_of(State::new::<F>())
+}
+
+fn whole_of(state: Arc<State>) -> AnyView {
     // Elements are written once
-    untrack(|| {
+    untrack(move || {
+        let schema = state.schema;
         let place = Place {
-            fields: state.schema.fields,
+            fields: schema.fields,
             group: String::new(),
             state: Arc::clone(&state),
         };
         let mut html = Html::default();
-        if let Some(title) = state.schema.title {
+        html.open("form")
+            .attr("id", &concat(&[schema.name, FORM]))
+            .attr("class", CLASS);
+        html.attr("method", "post")
+            .attr("action", &posted::action(schema.name));
+        html.maybe("aria-label", schema.title).end();
+        write_above(&state, &mut html);
+        if let Some(title) = schema.title {
             html.open("h2").end().text(title).close("h2");
         }
         field::write_all(&place, &mut html);
+        write_button(schema.submit_label, &mut html);
+        write_below(&state, &mut html);
+        html.close("form");
+        page::follow_form(&state);
         page::follow_all(&place);
-        write_button(state.schema.submit_label, &mut html);
-        view(&state, piece(html))
+        around(html, Some(state))
     })
 }
 
-fn view(state: &Arc<State>, content: AnyView) -> AnyView {
+/// A form with what an application puts into it.
+fn view(state: Arc<State>, content: AnyView) -> AnyView {
     let schema = state.schema;
-    let node = NodeRef::<Form>::new();
-    page::follow_form(node, state);
+    let (mut above, mut below) = (Html::default(), Html::default());
+    write_above(&state, &mut above);
+    write_below(&state, &mut below);
+    page::follow_form(&state);
     view! {
         <form
-            id=concat(&[schema.name, "-form"])
-            class="mizan-form"
+            id=concat(&[schema.name, FORM])
+            class=CLASS
             method="post"
             action=posted::action(schema.name)
             aria-label=schema.title
-            node_ref=node
+            use:attach=Some(state)
         >
-            {piece(above(state))}
+            {piece(above)}
             {content}
-            {piece(below(state))}
+            {piece(below)}
         </form>
     }
     .into_any()
 }
 
+/// What the id of a form ends in, and its class.
+const FORM: &str = "-form";
+const CLASS: &str = "mizan-form";
+
 /// What a browser without JavaScript sends besides, and what is wrong with the form as a whole.
-fn above(state: &State) -> Html {
-    let mut html = Html::default();
+fn write_above(state: &State, html: &mut Html) {
     let name = state.schema.name;
     for (field, value) in [("mizan-form", name), ("mizan-key", &posted::key())] {
         html.open("input")
@@ -191,19 +213,16 @@ fn above(state: &State) -> Html {
         .attr("class", "mizan-summary");
     html.attr("role", "alert").end();
     html.paragraphs(&state.summary()).close("div");
-    html
 }
 
 /// That it was taken.
-fn below(state: &State) -> Html {
-    let mut html = Html::default();
+fn write_below(state: &State, html: &mut Html) {
     html.open("div")
         .attr("id", &concat(&[state.schema.name, SUCCESS]));
     html.attr("class", "mizan-success")
         .attr("role", "status")
         .end();
     html.paragraphs(&state.success()).close("div");
-    html
 }
 
 /// What the ids of the two end in.
@@ -212,5 +231,10 @@ const SUCCESS: &str = "-form-success";
 
 /// A part of a form, as it was written.
 fn piece(html: Html) -> AnyView {
-    view! { <div class="mizan-piece" inner_html=html.finish()></div> }.into_any()
+    around(html, None)
+}
+
+/// A part of a form, or all of it with what it holds. One type for both: each would be kilobytes.
+fn around(html: Html, state: Option<Arc<State>>) -> AnyView {
+    view! { <div class="mizan-piece" inner_html=html.finish() use:attach=state></div> }.into_any()
 }

@@ -9,10 +9,7 @@ use crate::form::{
     state::{Fill, State},
 };
 use crate::text::concat;
-use leptos::{
-    html::Form,
-    prelude::{Effect, Get, NodeRef, Track, document},
-};
+use leptos::prelude::{Effect, Track, document};
 use std::sync::Arc;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{
@@ -25,31 +22,49 @@ pub(super) fn effect(mut run: Box<dyn FnMut()>) {
     Effect::new(move || run());
 }
 
-/// Takes over what the elements hold by the time the page is alive: somebody may have typed before.
-/// From then on the state's changes are written to them.
-pub(super) fn follow_form(node: NodeRef<Form>, state: &Arc<State>) {
-    let (form, mut was_there) = (Arc::clone(state), false);
+/// What stands around a form is there: hears of what happens in it, and takes over what its elements
+/// hold by then, because somebody may have typed before the page was alive.
+pub(super) fn attach(around: Element, state: Option<Arc<State>>) {
+    let Some(state) = state else { return };
+    listen(&around, &state);
+    let form = match around.query_selector("form") {
+        Ok(Some(form)) => form,
+        _ => around,
+    };
+    let form = form.unchecked_into::<HtmlFormElement>();
+    // The form's own rules say more than the browser's, and in the same words everywhere
+    let _ = form.set_attribute("novalidate", "");
+    for field in fields(&form) {
+        note(&field, &form, &state);
+    }
+}
+
+/// The element of a form.
+fn form_element(state: &State) -> Option<HtmlFormElement> {
+    let form = by_id(&concat(&[state.schema.name, "-form"]))?;
+    Some(form.unchecked_into())
+}
+
+/// Writes to the elements what code changes, and shows what is to know of the form as a whole.
+pub(super) fn follow_form(state: &Arc<State>) {
+    let (form, mut was_rendered) = (Arc::clone(state), false);
     effect(Box::new(move || {
-        let element: Option<HtmlFormElement> = node.get();
         form.written.track();
-        let Some(element) = element else { return };
-        if was_there {
+        // At first they hold it
+        if was_rendered && let Some(element) = form_element(&form) {
             write(&element, &form);
-        } else {
-            was_there = true;
-            listen(&element, &form);
-            adopt(&element, &form);
         }
+        was_rendered = true;
     }));
     let form = Arc::clone(state);
     effect(Box::new(move || {
         let is_pending = form.facts.with(|facts| facts.pending);
-        let buttons = node
-            .get()
-            .map(|form| form.get_elements_by_class_name(SUBMIT));
-        for index in 0..buttons.as_ref().map_or(0, |buttons| buttons.length()) {
-            let button = buttons.as_ref().and_then(|buttons| buttons.item(index));
-            mark(button, "aria-disabled", is_pending);
+        let Some(element) = form_element(&form) else {
+            return;
+        };
+        let buttons = element.get_elements_by_class_name(SUBMIT);
+        for index in 0..buttons.length() {
+            mark(buttons.item(index), "aria-disabled", is_pending);
         }
     }));
     let (form, name) = (Arc::clone(state), state.schema.name);
@@ -111,19 +126,11 @@ fn mark(element: Option<Element>, name: &str, is_so: bool) {
     };
 }
 
-fn adopt(form: &HtmlFormElement, state: &Arc<State>) {
-    // The form's own rules say more than the browser's, and in the same words everywhere
-    let _ = form.set_attribute("novalidate", "");
-    for field in fields(form) {
-        note(&field, form, state);
-    }
-}
-
 /// What is heard of a form.
 const EVENTS: [&str; 5] = ["input", "focusout", "click", "submit", "reset"];
 
 /// Hears what happens in a form, as long as its element is there.
-fn listen(form: &HtmlFormElement, state: &Arc<State>) {
+fn listen(form: &Element, state: &Arc<State>) {
     let state = Arc::clone(state);
     // The type of closure that Leptos has for every event: its code is there already
     let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
