@@ -96,7 +96,7 @@ pub use field::{Choices, Element, Field, Reading};
 pub use handle::{AnyField, AnyForm, FieldHandle, FormHandle};
 pub use pairs::Pairs;
 pub use problem::{Problem, Translate, translate};
-pub use report::Report;
+pub use report::{FieldErrors, Report};
 pub use rules::{Bound, Check, Rule, Subject};
 pub use schema::{Choice, FieldSchema, Schema, Shape, Widget};
 #[cfg(feature = "ssr")]

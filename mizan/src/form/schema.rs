@@ -170,6 +170,18 @@ impl Schema {
         }
     }
 
+    /// Whether a field is a form itself, or a list of some.
+    pub(crate) const fn has_groups(&self) -> bool {
+        let mut index = 0;
+        while index < self.fields.len() {
+            if !self.fields[index].fields.is_empty() {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
     /// Sets what stands above it.
     #[must_use]
     pub const fn title(mut self, title: &'static str) -> Self {

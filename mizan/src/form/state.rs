@@ -7,7 +7,8 @@ mod entry;
 mod layout;
 mod rows;
 
-pub(super) use entry::{Entry, Fill};
+use entry::Wrong;
+pub(super) use entry::{By, Entry, Fill};
 pub(super) use layout::{join, may_be_nothing, row};
 
 use super::{
@@ -46,15 +47,6 @@ pub(crate) struct State {
     pub(super) work: side::Work,
 }
 
-/// What the server has said.
-#[derive(Default)]
-pub(super) struct Said {
-    /// Of fields, by their flat names.
-    pub(super) fields: Vec<(String, Vec<String>)>,
-    /// Of all of it.
-    pub(super) form: Vec<String>,
-}
-
 /// What there is to know of a form as a whole.
 #[derive(Default)]
 pub(super) struct Facts {
@@ -64,10 +56,8 @@ pub(super) struct Facts {
     pub(super) tried: bool,
     /// Whether it was taken, and nothing was changed since.
     pub(super) succeeded: bool,
-    /// What its own rules say of all of it.
-    own: Vec<String>,
-    /// What the server has said of all of it.
-    pub(super) told: Vec<String>,
+    /// What is wrong with all of it.
+    pub(super) said: Wrong,
     /// What else a submit failed with.
     pub(super) error: Option<Error>,
     /// What the latest submit that was taken got.
@@ -77,10 +67,9 @@ pub(super) struct Facts {
 impl Facts {
     /// What is shown as wrong with all of it.
     pub(super) fn shown(&self) -> impl Iterator<Item = &str> {
-        let own = self.own.iter().filter(|_| self.tried);
-        let told = self.told.iter();
-        let told = told.filter(|text| !self.tried || !self.own.contains(text));
-        own.chain(told).map(String::as_str)
+        // Rules of all of it hold for nothing that nobody has tried to submit
+        let is_shown = self.tried;
+        self.said.all().filter(move |_| is_shown)
     }
 }
 
@@ -88,8 +77,13 @@ impl State {
     pub(super) fn new<F: Form>() -> Arc<Self> {
         let mut initial = Pairs::default();
         F::initial(&mut initial);
+        let mut initial: Vec<_> = initial.into_iter().collect();
+        // Known when this is compiled: without them there is no code for it
+        if const { F::SCHEMA.has_groups() } {
+            layout::add_defaults(F::SCHEMA.fields, "", &mut initial);
+        }
         let read = |values: &Values, report: &mut Report| drop(F::read(values, report));
-        // Known when this is compiled: without it there is no code for it
+        // The same
         let follow = if F::SCHEMA.live_validation {
             side::changed
         } else {
@@ -103,7 +97,7 @@ impl State {
         endpoints: &'static Endpoints,
         read: fn(&Values, &mut Report),
         follow: fn(&Arc<Self>, bool),
-        initial: Pairs,
+        initial: Vec<(String, String)>,
     ) -> Arc<Self> {
         let state = Self {
             schema,
@@ -117,8 +111,6 @@ impl State {
             written: ArcTrigger::new(),
             work: side::Work::default(),
         };
-        let mut initial: Vec<_> = initial.into_iter().collect();
-        layout::add_defaults(schema.fields, "", &mut initial);
         state.load(&initial);
         state.settle();
         if let Some(posted) = posted(schema.name) {
@@ -134,13 +126,7 @@ impl State {
             return;
         }
         self.load(&posted.pairs);
-        let fields = posted.report.fields().iter();
-        self.tell(&Said {
-            fields: fields
-                .map(|(name, texts)| (name.clone(), texts.clone()))
-                .collect(),
-            form: posted.report.of_form().to_vec(),
-        });
+        self.note(By::Server, &posted.report);
         self.facts.update(|facts| facts.error = posted.error);
         self.touch();
     }
@@ -204,19 +190,7 @@ impl State {
             Ok(values) => (self.read)(&values, &mut report),
             Err(text) => report.form(text),
         }
-        for name in report.fields().keys() {
-            self.entry(name);
-        }
-        for (name, entry) in self.entries() {
-            let found = report.fields().get(&name).map_or(&[][..], Vec::as_slice);
-            if entry.peek(|fill| fill.own != found) {
-                entry.update(|fill| fill.own = found.to_vec());
-            }
-        }
-        let found = report.of_form();
-        if self.facts.peek(|facts| facts.own != found) {
-            self.facts.update(|facts| facts.own = found.to_vec());
-        }
+        self.note(By::Rules, &report);
         report
     }
 
@@ -230,7 +204,7 @@ impl State {
             fill.texts = texts;
             fill.changed = true;
             // That was said of something else
-            fill.told.clear();
+            fill.said.set(By::Server, &[]);
         });
         self.after_change();
     }
@@ -288,7 +262,7 @@ impl State {
         self.facts.update(|facts| {
             facts.tried = false;
             facts.succeeded = false;
-            facts.told.clear();
+            facts.said.set(By::Server, &[]);
             facts.error = None;
         });
     }
@@ -312,20 +286,21 @@ impl State {
         self.facts.update(|facts| facts.tried = true);
     }
 
-    /// Notes what the server has said, in place of what it said before.
-    pub(super) fn tell(&self, said: &Said) {
-        for (name, _) in &said.fields {
+    /// Notes what is wrong, in place of what the same said before.
+    pub(super) fn note(&self, who: By, report: &Report) {
+        for name in report.fields().keys() {
             self.entry(name);
         }
         for (name, entry) in self.entries() {
-            let mut fields = said.fields.iter();
-            let told = fields.find(|(known, _)| *known == name);
-            let told = told.map_or(&[][..], |(_, texts)| texts);
-            if entry.peek(|fill| fill.told != told) {
-                entry.update(|fill| fill.told = told.to_vec());
+            let texts = report.fields().get(&name).map_or(&[][..], Vec::as_slice);
+            if entry.peek(|fill| fill.said.by(who) != texts) {
+                entry.update(|fill| fill.said.set(who, texts));
             }
         }
-        self.facts.update(|facts| facts.told.clone_from(&said.form));
+        let texts = report.of_form();
+        if self.facts.peek(|facts| facts.said.by(who) != texts) {
+            self.facts.update(|facts| facts.said.set(who, texts));
+        }
     }
 
     /// What is said where it was taken.

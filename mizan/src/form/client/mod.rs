@@ -13,8 +13,8 @@ mod tests;
 pub(super) use crate::browser::{is_alphanumeric, is_url};
 
 use super::{
-    Widget,
-    state::{Said, State},
+    Report, Widget,
+    state::{By, State},
 };
 use crate::{
     Code, Error, Result,
@@ -87,7 +87,7 @@ pub(super) fn send(state: &Arc<State>) {
         facts.pending = true;
         facts.succeeded = false;
         facts.error = None;
-        facts.told.clear();
+        facts.said.set(By::Server, &[]);
     });
     let (state, key) = (Arc::clone(state), state.work.key(&body));
     spawn(async move {
@@ -110,7 +110,7 @@ fn settle(state: &Arc<State>, answer: Result<Box<RawValue>>) {
         Ok(done) => done,
         Err(error) => return refuse(state, error),
     };
-    state.tell(&Said::default());
+    state.note(By::Server, &Report::default());
     if state.schema.keep_values {
         keep(state);
     } else {
@@ -126,9 +126,9 @@ fn settle(state: &Arc<State>, answer: Result<Box<RawValue>>) {
 /// Shows why a submit failed.
 fn refuse(state: &State, error: Error) {
     let said = error.details().map(read).unwrap_or_default();
-    state.tell(&said);
+    state.note(By::Server, &said);
     state.touch();
-    let is_told = !said.fields.is_empty() || !said.form.is_empty();
+    let is_told = !said.is_valid();
     state.facts.update(|facts| {
         facts.pending = false;
         facts.error = (!is_told).then_some(error);
@@ -189,22 +189,25 @@ async fn look(state: Arc<State>) {
     // Where it can't be asked, the submit will tell
     let said = answer.ok();
     if let Some(said) = said.and_then(|said| serde_json::from_str(said.get()).ok()) {
-        state.tell(&read(said));
+        state.note(By::Server, &read(said));
     }
 }
 
 /// Reads what the server says of a form. By hand: derived code would swell the wasm.
-fn read(mut said: Entries) -> Said {
+fn read(mut said: Entries) -> Report {
+    let mut report = Report::default();
+    for text in said.take_list::<String>("form") {
+        report.form(text);
+    }
     let fields = said.take("fields");
     let fields = fields.and_then(|fields| serde_json::from_str::<Entries>(fields.get()).ok());
-    let fields = fields.into_iter().flatten().filter_map(|(name, texts)| {
-        let texts = serde_json::from_str(texts.get()).ok()?;
-        Some((name, texts))
-    });
-    Said {
-        fields: fields.collect(),
-        form: said.take_list("form"),
+    for (name, texts) in fields.into_iter().flatten() {
+        let texts = serde_json::from_str::<Vec<String>>(texts.get());
+        for text in texts.unwrap_or_default() {
+            report.field(&name, text);
+        }
     }
+    report
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@
 //! swapped.
 
 use super::{
-    Entry, Fill, State,
+    By, Entry, Fill, State,
     layout::{add_defaults, defaults, next, row},
 };
 use crate::text::concat;
@@ -69,7 +69,7 @@ impl State {
     fn renumber(self: &Arc<Self>, name: &str, change: impl FnOnce(&mut Vec<u32>)) {
         self.entry(name).update(|fill| {
             change(&mut fill.rows);
-            fill.told.clear();
+            fill.said.set(By::Server, &[]);
         });
         self.after_change();
         self.written.notify();

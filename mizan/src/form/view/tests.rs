@@ -1,6 +1,6 @@
 //! What the server renders of forms.
 
-use crate::form::{FieldView, FormView, Input, Messages, SubmitButton, state::Said};
+use crate::form::{FieldView, FormView, Input, Messages, Report, SubmitButton, state::By};
 use leptos::prelude::*;
 
 #[mizan::choices]
@@ -216,10 +216,10 @@ fn what_came_back_is_shown() {
         let state = crate::form::AnyForm::from(form).state();
         state.set("email", vec!["\"><script>".to_owned()]);
         state.set("color", vec!["sky blue".to_owned()]);
-        state.tell(&Said {
-            fields: vec![("email".to_owned(), vec!["is <no> address".to_owned()])],
-            form: vec!["not <today>".to_owned()],
-        });
+        let mut report = Report::default();
+        report.field("email", "is <no> address");
+        report.form("not <today>");
+        state.note(By::Server, &report);
         state.touch();
         html(view! { <FormView form/> })
     });
