@@ -9,7 +9,7 @@ mod rows;
 
 use entry::Wrong;
 pub(super) use entry::{By, Entry, Fill};
-pub(super) use layout::{join, may_be_nothing, row};
+pub(super) use layout::{join, may_be_nothing, numbers, row};
 
 use super::{
     Endpoints, Form, Pairs, Report, Schema, Values, Widget,
@@ -34,6 +34,9 @@ pub(crate) struct State {
     read: fn(&Values, &mut Report),
     /// Some value has changed, and whether its own rules hold.
     follow: fn(&Arc<Self>, bool),
+    /// It was taken: its fields are as they were at first, or what was taken stays.
+    #[cfg_attr(feature = "ssr", allow(dead_code, reason = "the browser's"))]
+    pub(super) taken: fn(&Arc<Self>),
     /// By their flat names, in the order of these.
     entries: RwLock<Vec<(String, Arc<Entry>)>>,
     /// What it goes back to.
@@ -89,21 +92,17 @@ impl State {
         } else {
             side::unchanged
         };
-        Self::of(F::SCHEMA, &F::ENDPOINTS, read, follow, initial)
-    }
-
-    fn of(
-        schema: &'static Schema,
-        endpoints: &'static Endpoints,
-        read: fn(&Values, &mut Report),
-        follow: fn(&Arc<Self>, bool),
-        initial: Vec<(String, String)>,
-    ) -> Arc<Self> {
+        let taken = if F::SCHEMA.keep_values {
+            side::keep
+        } else {
+            Self::reset
+        };
         let state = Self {
-            schema,
-            endpoints,
+            schema: F::SCHEMA,
+            endpoints: &F::ENDPOINTS,
             read,
             follow,
+            taken,
             entries: RwLock::default(),
             baseline: RwLock::default(),
             facts: Watched::new(Facts::default()),
@@ -111,12 +110,16 @@ impl State {
             written: ArcTrigger::new(),
             work: side::Work::default(),
         };
-        state.load(&initial);
-        state.settle();
-        if let Some(posted) = posted(schema.name) {
-            state.come_back(posted);
+        state.begin(&initial)
+    }
+
+    fn begin(self, initial: &[(String, String)]) -> Arc<Self> {
+        self.load(initial);
+        self.settle();
+        if let Some(posted) = posted(self.schema.name) {
+            self.come_back(posted);
         }
-        Arc::new(state)
+        Arc::new(self)
     }
 
     /// Goes on with what the page was asked for with: there was no JavaScript.

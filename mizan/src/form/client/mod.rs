@@ -111,11 +111,7 @@ fn settle(state: &Arc<State>, answer: Result<Box<RawValue>>) {
         Err(error) => return refuse(state, error),
     };
     state.note(By::Server, &Report::default());
-    if state.schema.keep_values {
-        keep(state);
-    } else {
-        state.reset();
-    }
+    (state.taken)(state);
     state.facts.update(|facts| {
         facts.pending = false;
         facts.succeeded = true;
@@ -137,7 +133,7 @@ fn refuse(state: &State, error: Error) {
 }
 
 /// Keeps what was taken, as that which the form goes back to: all but passwords.
-fn keep(state: &Arc<State>) {
+pub(super) fn keep(state: &Arc<State>) {
     let mut taken = Vec::new();
     state.each_leaf(&mut |field, name, entry| {
         if field.widget != Widget::Password {

@@ -7,7 +7,7 @@
 mod json;
 mod page;
 
-pub(super) use page::{Work, changed, send, unchanged};
+pub(super) use page::{Work, changed, keep, send, unchanged};
 
 use super::{Endpoint, Form, Report, Submit, Values, refuse_unknown};
 use crate::{

@@ -15,3 +15,6 @@ pub(in crate::form) fn changed(_: &Arc<State>, _: bool) {}
 
 /// The same.
 pub(in crate::form) fn unchanged(_: &Arc<State>, _: bool) {}
+
+/// Nobody has submitted it.
+pub(in crate::form) fn keep(_: &Arc<State>) {}

@@ -53,7 +53,7 @@ impl State {
                     continue;
                 }
                 Widget::Rows => {
-                    fill.rows = numbers(field, &name, pairs);
+                    fill.rows = rows_of(field, &name, pairs);
                     for number in &fill.rows {
                         self.place(field.fields, &row(&name, *number), pairs);
                     }
@@ -129,7 +129,7 @@ pub(super) fn add_defaults(
         let groups = match field.widget {
             Widget::Group if field.required => vec![name],
             Widget::Rows => {
-                let numbers = numbers(field, &name, pairs).into_iter();
+                let numbers = rows_of(field, &name, pairs).into_iter();
                 numbers.map(|number| row(&name, number)).collect()
             }
             _ => continue,
@@ -149,8 +149,18 @@ fn is_in(name: &str, group: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// The numbers of the rows, where a field has some.
+fn rows_of(field: &FieldSchema, name: &str, pairs: &[(String, String)]) -> Vec<u32> {
+    let code = field.rows;
+    code.map_or_else(Vec::new, |code| (code.numbers)(field, name, pairs))
+}
+
 /// The numbers of the rows that there is something of; at least as many as there have to be.
-fn numbers(field: &FieldSchema, name: &str, pairs: &[(String, String)]) -> Vec<u32> {
+pub(in crate::form) fn numbers(
+    field: &FieldSchema,
+    name: &str,
+    pairs: &[(String, String)],
+) -> Vec<u32> {
     let mut numbers: Vec<u32> = Vec::new();
     for (known, _) in pairs {
         let rest = known

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     form::{
+        FieldSchema,
         handle::{At, ERRORS},
-        state::{State, row},
+        state::{State, numbers, row},
     },
     text::concat,
 };
@@ -21,12 +22,18 @@ use web_sys::{Element, HtmlElement};
 /// What shows rows.
 #[derive(Debug)]
 pub struct RowsCode {
+    /// Which rows there are.
+    pub(in crate::form) numbers: Numbers,
     pub(super) write: fn(&At, &mut Html),
     pub(super) follow: fn(&At),
     pub(super) press: fn(&Arc<State>, &str, &str, Option<u32>),
 }
 
+/// Of a field with rows, by its flat name, out of what is filled in.
+type Numbers = fn(&FieldSchema, &str, &[(String, String)]) -> Vec<u32>;
+
 pub(in crate::form) static ROWS: RowsCode = RowsCode {
+    numbers,
     write: write_list,
     follow,
     press,
