@@ -7,6 +7,7 @@ use crate::{
         account::{SignInPage, SignUpPage},
         board::Board,
         chat::Chat,
+        contact::Contact,
         home::Home,
         staff::Staff,
     },
@@ -56,6 +57,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=Home ssr=SsrMode::InOrder/>
                     <Route path=path!("/board/:member") view=Board ssr=SsrMode::InOrder/>
                     <Route path=path!("/chat/:room?") view=Chat ssr=SsrMode::InOrder/>
+                    <Route path=path!("/contact") view=Contact ssr=SsrMode::InOrder/>
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::InOrder/>
                     <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::InOrder/>
                     <Route path=path!("/staff") view=Staff ssr=SsrMode::InOrder/>
@@ -87,6 +89,7 @@ fn Header() -> impl IntoView {
             <nav aria-label="Pages">
                 <A href="/">"Notes"</A>
                 <A href="/chat">"Chat"</A>
+                <A href="/contact">"Contact"</A>
                 <A href="/about">"About"</A>
             </nav>
             <div class="visitor">

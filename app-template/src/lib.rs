@@ -6,13 +6,18 @@
 //! | `pages/` | one file for each page |
 //! | `accounts.rs`, `notes.rs` | the contexts and functions: what the pages read and do |
 //! | `chat.rs` | the channel: what people say to one another |
+//! | `contact.rs` | a form: what it asks for, its rules, and what becomes of it |
 //! | `users.rs`, `db.rs` | accounts and the database, on the server only |
 //! | `main.rs` | the server |
 //! | `csr.rs` | the same application without one, for `trunk serve` |
 
+// The types of pages are as deep as these are
+#![recursion_limit = "256"]
+
 pub mod accounts;
 pub mod app;
 pub mod chat;
+pub mod contact;
 pub mod notes;
 pub mod pages;
 

@@ -1,6 +1,9 @@
 //! The server; `server staff <name>`, which makes somebody staff; and `server edge-manifest`, which
 //! prints what a CDN may know.
 
+// The types of pages are as deep as these are
+#![recursion_limit = "256"]
+
 use app::{
     app::{App, shell},
     db,

@@ -128,6 +128,8 @@ pub fn channel_handler(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = "..."` | the name on the wire |
 /// | `title = "..."`, `submit_label = "..."` | what stands above it, and on its button |
 /// | `check = path` | a rule for all of it, on both sides: `fn(&ContactForm, &mut Report)`; runs where every field could be read |
+/// | `success = ".."` | what is said once it was taken |
+/// | `keep_values` | leaves what was filled in where it is then, but for passwords |
 /// | `live_validation` | asks the handler's `check` while one types |
 ///
 /// What a field is says its type: `String`, integers, floats, `bool`, `Option`, choices
@@ -167,7 +169,8 @@ pub fn form(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Its options are those of a mutation: `affects`, `merge`, `auth` and `rate`, as of
 /// [`client`](macro@client), with the form's fields in place of arguments.
 ///
-/// The functions exist on the server only.
+/// The functions exist on the server only. Both sides have `use_contact_form()`, which returns the
+/// form's handle, and the component `<ContactFormView/>`, which shows all of it.
 #[proc_macro_attribute]
 pub fn form_handler(options: TokenStream, item: TokenStream) -> TokenStream {
     form::expand_handler(options.into(), item.into()).into()

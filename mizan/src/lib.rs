@@ -123,6 +123,8 @@ mod mount;
 mod mutation;
 pub mod prelude;
 mod route;
+mod text;
+mod watched;
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod application;

@@ -289,6 +289,16 @@ pub(crate) fn run() -> Result {
             sizes.channel(),
             12.0,
         ),
+        Goal::at_most(
+            "WebAssembly of the first form, in kB of brotli",
+            sizes.form(),
+            20.0,
+        ),
+        Goal::at_most(
+            "WebAssembly of a further form, in kB of brotli",
+            sizes.further_form(),
+            6.0,
+        ),
     ];
     Report {
         busy,

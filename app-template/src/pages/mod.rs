@@ -4,6 +4,7 @@ pub mod about;
 pub mod account;
 pub mod board;
 pub mod chat;
+pub mod contact;
 pub mod home;
 pub mod staff;
 

@@ -111,7 +111,8 @@ fn Home() -> impl IntoView {
     feature = "ten-more",
     feature = "channel",
     feature = "live",
-    feature = "websocket"
+    feature = "websocket",
+    feature = "form"
 )))]
 fn further() {}
 
@@ -120,7 +121,8 @@ fn further() {}
     feature = "ten-more",
     feature = "channel",
     feature = "live",
-    feature = "websocket"
+    feature = "websocket",
+    feature = "form"
 ))]
 fn further() -> impl IntoView {
     (
@@ -132,6 +134,10 @@ fn further() -> impl IntoView {
         with_live::live(),
         #[cfg(feature = "websocket")]
         with_websocket::websocket(),
+        #[cfg(feature = "form")]
+        with_form::form(),
+        #[cfg(feature = "further-form")]
+        with_further_form::form(),
     )
 }
 
@@ -267,6 +273,91 @@ pub mod with_websocket {
             });
         };
         view! { <button on:click=say>{move || Some(echo.value().get()?.ok()?.message)}</button> }
+    }
+}
+
+#[cfg(feature = "form")]
+pub mod with_form {
+    //! One form, with fields of the usual kinds.
+
+    use leptos::prelude::*;
+
+    /// What a letter is about.
+    #[mizan::choices]
+    #[derive(Clone, Copy)]
+    pub enum Topic {
+        /// Something that is good.
+        Praise,
+        /// Something that is not.
+        Complaint,
+    }
+
+    /// A letter.
+    #[mizan::form(title = "Contact us", submit_label = "Send", success = "Thank you")]
+    pub struct ContactForm {
+        /// Who writes.
+        #[field(length(min = 1, max = 100), help = "As we are to call you")]
+        pub name: String,
+        /// Where to answer to.
+        #[field(email)]
+        pub email: String,
+        /// What it is about.
+        pub topic: Option<Topic>,
+        /// What it says.
+        #[field(widget = "textarea", length(min = 10))]
+        pub message: String,
+    }
+
+    #[mizan::form_handler]
+    impl FormHandler for ContactForm {
+        async fn submit(self) -> mizan::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// All of it.
+    pub fn form() -> impl IntoView {
+        view! { <ContactFormView/> }
+    }
+}
+
+#[cfg(feature = "further-form")]
+pub mod with_further_form {
+    //! Another form, of other types.
+
+    use leptos::prelude::*;
+
+    /// An account.
+    #[mizan::form(submit_label = "Sign up", live_validation)]
+    pub struct AccountForm {
+        /// What to sign in with.
+        #[field(length(min = 2, max = 40), alphanumeric)]
+        pub name: String,
+        /// What nobody else knows.
+        #[field(widget = "password", length(min = 8))]
+        pub password: String,
+        /// The same again.
+        #[field(widget = "password", matches(password))]
+        pub again: String,
+        /// How old somebody is.
+        #[field(range(min = 18, max = 150))]
+        pub age: Option<u8>,
+        /// Whether they want letters.
+        pub letters: bool,
+    }
+
+    #[mizan::form_handler]
+    impl FormHandler for AccountForm {
+        type Output = u32;
+
+        async fn submit(self) -> mizan::Result<u32> {
+            Ok(1)
+        }
+    }
+
+    /// All of it.
+    pub fn form() -> impl IntoView {
+        view! { <AccountFormView/> }
     }
 }
 

@@ -4,12 +4,18 @@
 use super::{field::Field, model::Form};
 use crate::{parameters, terms};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, ext::IdentExt, spanned::Spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Expr, ExprLit, Ident, Lit, ext::IdentExt, spanned::Spanned};
 
 pub(super) fn expand(form: &Form) -> TokenStream {
     let item = &form.item;
-    let parts = [bounds(form), description(form), group(form), server(form)];
+    let parts = [
+        bounds(form),
+        handles(form),
+        description(form),
+        group(form),
+        server(form),
+    ];
     let parts = parts.into_iter().collect::<TokenStream>();
     quote! { #item #parts }
 }
@@ -25,6 +31,30 @@ fn bounds(form: &Form) -> TokenStream {
     bounds.collect()
 }
 
+/// The name of the struct that has the handles of the fields.
+fn handles_name(form: &Form) -> Ident {
+    let ident = &form.item.ident;
+    format_ident!("{}Fields", ident.unraw(), span = ident.span())
+}
+
+/// The handles of its fields, as visible as these.
+fn handles(form: &Form) -> TokenStream {
+    let (item, name) = (&form.item, handles_name(form));
+    let vis = &item.vis;
+    let docs = format!("The fields of [`{}`], as a component has them.", item.ident);
+    let fields = item.fields.iter().filter_map(|field| {
+        let (vis, name, ty) = (&field.vis, field.ident.as_ref()?, &field.ty);
+        let docs = format!("`{}`", name.unraw());
+        Some(quote!(#[doc = #docs] #vis #name: ::mizan::form::FieldHandle<#ty>))
+    });
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Copy, Debug)]
+        #[allow(dead_code, reason = "a component may leave fields to Mizan")]
+        #vis struct #name { #(#fields),* }
+    }
+}
+
 fn description(form: &Form) -> TokenStream {
     let Form { name, settings, .. } = form;
     let ident = &form.item.ident;
@@ -38,15 +68,26 @@ fn description(form: &Form) -> TokenStream {
         quote!(#field: ::mizan::form::Endpoint { name: #name, path: #path })
     });
     let (read, show, initial) = (read(form), show(form), initial(form));
+    let handles = handles_name(form);
+    let made = form.fields.iter().enumerate().map(|(index, field)| {
+        let name = &field.name;
+        quote!(#name: __place.field(#index))
+    });
     quote! {
         impl ::mizan::form::Form for #ident {
             const SCHEMA: &'static ::mizan::form::Schema =
                 &::mizan::form::Schema::new(#name, &[#(#fields),*]) #settings;
             const ENDPOINTS: ::mizan::form::Endpoints = ::mizan::form::Endpoints { #(#endpoints),* };
+            type Fields = #handles;
 
             #read
             #show
             #initial
+
+            #[allow(unused_variables)]
+            fn fields(__place: &::mizan::__private::Place) -> #handles {
+                #handles { #(#made),* }
+            }
         }
     }
 }

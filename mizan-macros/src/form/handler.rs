@@ -1,9 +1,9 @@
 //! What an application says of a form: its answer's type for both halves, functions for the server.
 
-use crate::{errors::Errors, options::Entry, terms::Terms};
+use crate::{errors::Errors, options::Entry, parameters::stem, terms::Terms};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::{ImplItem, ImplItemFn, ImplItemType, ItemImpl, Type};
+use quote::{ToTokens, format_ident, quote};
+use syn::{ImplItem, ImplItemFn, ImplItemType, ItemImpl, Type, ext::IdentExt};
 
 pub(super) struct Handler {
     form: Type,
@@ -83,6 +83,32 @@ impl Handler {
         }
     }
 
+    /// The hook, and the component that shows all of the form.
+    fn hook(&self) -> Option<TokenStream> {
+        let form = &self.form;
+        let Type::Path(path) = form else { return None };
+        let ident = &path.path.segments.last()?.ident;
+        let hook = format_ident!("use_{}_form", stem(ident, "form"), span = ident.span());
+        let name = ident.unraw().to_string();
+        let short = name.strip_suffix("Form").unwrap_or(&name);
+        let view = format_ident!("{short}FormView", span = ident.span());
+        let docs = format!("Returns a [`{name}`] to be filled in.");
+        let view_docs = format!("Shows a [`{name}`], all of it.");
+        Some(quote! {
+            #[doc = #docs]
+            #[allow(dead_code, private_interfaces, unreachable_pub, reason = "as the form is")]
+            pub fn #hook() -> ::mizan::form::FormHandle<#form> {
+                ::mizan::form::FormHandle::new()
+            }
+
+            #[doc = #view_docs]
+            #[allow(dead_code, non_snake_case, unreachable_pub, reason = "a component")]
+            pub fn #view() -> impl ::leptos::IntoView {
+                ::mizan::__private::whole::<#form>()
+            }
+        })
+    }
+
     pub(super) fn expand(&self) -> TokenStream {
         let Self {
             form,
@@ -91,6 +117,7 @@ impl Handler {
             ..
         } = self;
         let description = self.description();
+        let hook = self.hook();
         let admission = terms.admission();
         let output = quote!(<#form as ::mizan::form::Submit>::Output);
         let checks = terms.checks(&form.to_token_stream(), &output);
@@ -107,6 +134,7 @@ impl Handler {
         });
         quote! {
             #description
+            #hook
 
             ::mizan::server! {
                 impl ::mizan::form::FormHandler for #form {

@@ -121,21 +121,21 @@ impl Options {
             "name" => {
                 self.name = entry.value("a name on the wire, as in `name = \"contact\"`", errors);
             }
-            "title" | "submit_label" => {
+            "title" | "submit_label" | "success" => {
                 if let Some(text) = entry.value::<LitStr>("a text", errors) {
                     self.settings.extend(quote!(.#key(#text)));
                 }
             }
             "check" => self.check = entry.value("the path of a function", errors),
-            "live_validation" => {
+            "live_validation" | "keep_values" => {
                 entry.without_value(errors);
-                self.settings.extend(quote!(.live_validation()));
+                self.settings.extend(quote!(.#key()));
             }
             other => errors.at(
                 key,
                 format!(
-                    "unknown option `{other}`: there are `name`, `title`, `submit_label`, `check` and \
-                     `live_validation`"
+                    "unknown option `{other}`: there are `name`, `title`, `submit_label`, `success`, \
+                     `check`, `live_validation` and `keep_values`"
                 ),
             ),
         }

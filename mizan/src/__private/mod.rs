@@ -5,9 +5,10 @@ pub use crate::{
     context::{Member, provide, query},
     error::Error,
     form::{
-        FORM, KEY, Posted, action, check_custom, check_same, choice_shape, choices_shape,
+        FORM, KEY, Place, Posted, action, check_custom, check_same, choice_shape, choices_shape,
         group_shape, key, measured, numeric, posted, read, read_choice, read_choices, read_group,
         read_rows, refuse_unknown, rows_shape, show, show_choices, show_group, show_rows, textual,
+        whole,
     },
     route::url,
 };

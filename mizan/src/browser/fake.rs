@@ -64,11 +64,12 @@ thread_local! {
     static TIMERS: RefCell<Vec<(f64, Run)>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<f64> = const { Cell::new(0.0) };
     static WAKING: RefCell<Option<Waking>> = const { RefCell::new(None) };
+    static FOCUSED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static RANDOM: Cell<usize> = const { Cell::new(0) };
     static ANNOUNCED: Cell<usize> = const { Cell::new(0) };
     static LISTENING: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     static PAGE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static POSTED: RefCell<Option<String>> = const { RefCell::new(None) };
-    static RANDOM: Cell<u128> = const { Cell::new(0) };
 }
 
 /// The requests since the last call.
@@ -117,12 +118,6 @@ pub(crate) fn posted() -> Option<String> {
 
 pub(crate) fn address() -> String {
     "/contact?to=ada".to_owned()
-}
-
-/// Nobody guesses here.
-pub(crate) fn random() -> [u8; 16] {
-    RANDOM.set(RANDOM.get() + 1);
-    RANDOM.get().to_be_bytes()
 }
 
 pub(crate) async fn send(request: Request) -> Result<Response> {
@@ -186,7 +181,26 @@ pub(crate) fn complain(text: &str) {
     eprintln!("{text}");
 }
 
-/// Every wait is as long as it may be.
+/// Notes it, for the test.
+pub(crate) fn focus(form: &str, names: &[String]) {
+    FOCUSED.with_borrow_mut(|focused| focused.push(format!("{form}: {}", names.join(" "))));
+}
+
+/// Which fields had the focus moved to one of them, since the last call.
+pub(crate) fn focused() -> Vec<String> {
+    FOCUSED.take()
+}
+
+/// Another one each time.
+pub(crate) fn random() -> String {
+    RANDOM.set(RANDOM.get() + 1);
+    format!("random-{}", RANDOM.get())
+}
+
+pub(crate) fn is_alphanumeric(text: &str) -> bool {
+    text.chars().all(char::is_alphanumeric)
+}
+
 /// A good guess.
 pub(crate) fn is_url(text: &str) -> bool {
     let rest = text
@@ -195,6 +209,7 @@ pub(crate) fn is_url(text: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty())
 }
 
+/// Every wait is as long as it may be.
 pub(crate) fn jitter() -> f64 {
     1.0
 }

@@ -16,8 +16,8 @@ use window as side;
 
 pub(crate) use answer::{Request, Response, Session, foreign, not_ours, unreadable};
 pub(crate) use side::{
-    Connection, Timer, address, announce, complain, is_url, jitter, now, on_announcement, on_wake,
-    page_data, posted, random, send,
+    Connection, Timer, address, announce, complain, focus, is_alphanumeric, is_url, jitter, now,
+    on_announcement, on_wake, page_data, posted, random, send,
 };
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Duration};

@@ -1,6 +1,7 @@
 //! A real browser.
 
 use super::{Heard, Request, Response, Session, Wake};
+use crate::text::concat;
 use crate::{
     Error, Result,
     auth::wire::SESSION,
@@ -8,6 +9,7 @@ use crate::{
     context::wire::{FIRST_SLOT, POSTED_SLOT},
 };
 use gloo_net::http::RequestBuilder;
+use js_sys::RegExp;
 use leptos::prelude::{
     TimeoutHandle, set_timeout_with_handle, window, window_event_listener_untyped,
 };
@@ -16,8 +18,8 @@ use server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{
-    AbortController, AbortSignal, BroadcastChannel, Event, MessageEvent, RequestCache, Url,
-    WebSocket,
+    AbortController, AbortSignal, BroadcastChannel, Event, HtmlElement, HtmlFormElement,
+    HtmlInputElement, MessageEvent, RequestCache, Url, WebSocket,
 };
 
 /// Sends a request; dropping the future aborts it. A redirect that comes back is followed by the
@@ -123,16 +125,6 @@ pub(crate) fn address() -> String {
     path.unwrap_or_default() + &query.unwrap_or_default()
 }
 
-/// What nobody can guess.
-pub(crate) fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    if let Ok(crypto) = window().crypto() {
-        // What fails leaves zeros, which are as good as no key
-        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
-    }
-    bytes
-}
-
 /// Milliseconds since some moment of the past.
 pub(crate) fn now() -> f64 {
     js_sys::Date::now()
@@ -219,9 +211,45 @@ pub(crate) fn on_announcement(run: impl Fn() + 'static) {
     });
 }
 
+/// Whether a text has letters and digits only, of any script: the tables of these are the browser's.
+pub(crate) fn is_alphanumeric(text: &str) -> bool {
+    RegExp::new(r"^[\p{Alphabetic}\p{N}]*$", "u").test(text)
+}
+
 /// Whether a text is an address of the web.
 pub(crate) fn is_url(text: &str) -> bool {
     Url::new(text).is_ok_and(|url| matches!(&*url.protocol(), "http:" | "https:"))
+}
+
+/// Moves the focus to the first field of a form that has one of these names. What has no element of
+/// a name has one with an id: a list of rows.
+pub(crate) fn focus(form: &str, names: &[String]) {
+    let Some(document) = window().document() else {
+        return;
+    };
+    let by_id = |name: &str| document.get_element_by_id(&concat(&[form, "-", name]));
+    let Some(element) = by_id("form") else { return };
+    let fields = element.unchecked_into::<HtmlFormElement>().elements();
+    let fields = (0..fields.length()).filter_map(|index| fields.item(index));
+    let mut fields = fields.map(JsCast::unchecked_into::<HtmlInputElement>);
+    let found = fields.find(|field| field.type_() != "hidden" && names.contains(&field.name()));
+    let found = found.map(JsCast::unchecked_into::<HtmlElement>);
+    let other = || names.iter().find_map(|name| by_id(&name.replace('.', "-")));
+    if let Some(found) = found.or_else(|| other().map(JsCast::unchecked_into)) {
+        let _ = found.focus();
+    }
+}
+
+/// A text that nobody can guess.
+pub(crate) fn random() -> String {
+    let mut bytes = [0; 16];
+    let crypto = window().crypto();
+    // A browser without it has no WebAssembly either
+    let _ = crypto.map(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 /// What is heard of a WebSocket. An `error` is left out: a `close` follows it.

@@ -1,9 +1,9 @@
 use super::{
     Channel, Position,
-    shown::{Facts, Shown, Watched},
+    shown::{Facts, Shown},
     side,
 };
-use crate::{Error, json::Entries};
+use crate::{Error, json::Entries, watched::Watched};
 use leptos::{
     prelude::{IntoReactiveValue, Signal},
     reactive::owner::ArenaItem,

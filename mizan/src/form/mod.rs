@@ -14,9 +14,12 @@
 //! | `rules/` | what else holds for them |
 //! | `problem`, `report` | what is wrong, and the words for it |
 //! | `schema` | what a form consists of |
+//! | `state/` | what a form holds while it is filled in |
+//! | `handle` | that, as a component has it |
+//! | `view/` | the components |
 //! | `posted` | without JavaScript: what a page was sent for a form |
 //! | `server/` | the endpoints |
-//! | `client/` | the same role in the browser |
+//! | `client/` | what is sent, and what becomes of the answers |
 //!
 //! # Example
 //!
@@ -62,15 +65,22 @@
 //! ```
 
 mod field;
+mod handle;
 mod pairs;
 mod posted;
 mod problem;
 mod report;
 mod rules;
 mod schema;
+mod state;
 #[cfg(test)]
 mod tests;
 mod values;
+#[allow(
+    unreachable_pub,
+    reason = "what `#[component]` emits beside a component"
+)]
+mod view;
 
 #[cfg(not(feature = "ssr"))]
 mod client;
@@ -83,14 +93,16 @@ use client as side;
 use server as side;
 
 pub use field::{Choices, Element, Field, Reading};
+pub use handle::{AnyField, AnyForm, FieldHandle, FormHandle};
 pub use pairs::Pairs;
 pub use problem::{Problem, Translate, translate};
-pub use report::Report;
+pub use report::{FieldErrors, Report};
 pub use rules::{Bound, Check, Rule, Subject};
 pub use schema::{Choice, FieldSchema, Schema, Shape, Widget};
 #[cfg(feature = "ssr")]
 pub use server::FormHandler;
 pub use values::Values;
+pub use view::{FieldView, FormView, Input, Messages, SubmitButton};
 
 #[doc(hidden)]
 pub use field::{
@@ -98,11 +110,16 @@ pub use field::{
     read_rows, rows_shape, show, show_choices, show_group, show_rows,
 };
 #[doc(hidden)]
+pub use handle::Place;
+#[doc(hidden)]
 pub use posted::{FORM, KEY, Posted, action, key, posted};
 #[cfg(feature = "ssr")]
-pub(crate) use posted::{ROWS, on_this_site};
+pub(crate) use posted::{ROW_BUTTONS, on_this_site};
 #[doc(hidden)]
 pub use rules::{check_custom, check_same, measured, numeric, textual};
+use view::ROWS;
+#[doc(hidden)]
+pub use view::{RowsCode, whole};
 
 use crate::error::{MOST_NAMED, shorten};
 use serde::{Serialize, de::DeserializeOwned};
@@ -120,6 +137,9 @@ pub trait Form: Sized + Send + Sync + 'static {
     /// Where it is on the wire.
     const ENDPOINTS: Endpoints;
 
+    /// Handles of its fields, by their names.
+    type Fields: Copy + Send + Sync + 'static;
+
     /// Reads it, and looks at its rules. All that is wrong goes into the report: what is returned
     /// counts where that is still valid.
     fn read(values: &Values, report: &mut Report) -> Option<Self>;
@@ -129,6 +149,10 @@ pub trait Form: Sized + Send + Sync + 'static {
 
     /// Writes what its fields have to begin with: their `default`s.
     fn initial(pairs: &mut Pairs);
+
+    /// Makes the handles of its fields.
+    #[doc(hidden)]
+    fn fields(place: &Place) -> Self::Fields;
 }
 
 /// What a form ends in. `#[mizan::form_handler]` implements it.

@@ -16,8 +16,7 @@ pub const FORM: &str = "mizan-form";
 pub const KEY: &str = "mizan-key";
 
 /// The buttons that change rows.
-#[cfg_attr(not(feature = "ssr"), allow(dead_code, reason = "the server's"))]
-pub(crate) const ROWS: &str = "mizan-rows";
+pub(crate) const ROW_BUTTONS: &str = "mizan-rows";
 
 /// What a page was sent for a form, and what came of it. Where it was neither taken nor failed, its
 /// rows were changed.
@@ -128,9 +127,6 @@ pub fn action(name: &str) -> String {
 /// Makes a key by which two posts of one page are known for the same.
 pub fn key() -> String {
     side::random()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// A path with its query, unless a browser would take it for another site's: `//other.example`

@@ -1,9 +1,9 @@
 //! What is wrong with what was sent: by field, and with the form as a whole.
 
 use super::Problem;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, json::Entries};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Index};
 
 /// What is wrong with a form.
 ///
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    fields: BTreeMap<String, Vec<String>>,
+    fields: FieldErrors,
     form: Vec<String>,
     /// Which group is being looked at: empty, or with a dot at its end.
     group: String,
@@ -32,7 +32,7 @@ impl Report {
     /// `items.0.text`.
     pub fn field(&mut self, name: &str, message: impl Into<String>) {
         let name = format!("{}{name}", self.group);
-        self.fields.entry(name).or_default().push(message.into());
+        self.fields.push(name, message.into());
     }
 
     /// Says what is wrong with the form as a whole.
@@ -46,7 +46,7 @@ impl Report {
     }
 
     /// Returns what is wrong with each field, by its flat name.
-    pub fn fields(&self) -> &BTreeMap<String, Vec<String>> {
+    pub fn fields(&self) -> &FieldErrors {
         &self.fields
     }
 
@@ -61,15 +61,28 @@ impl Report {
         if error.code() != Code::Validation {
             return None;
         }
-        let mut report = Self {
-            fields: error.fields(),
-            form: error.form(),
-            group: String::new(),
-        };
+        let mut report = error.details().map(Self::read).unwrap_or_default();
         if report.is_valid() {
             report.form(error.message());
         }
         Some(report)
+    }
+
+    /// Reads what the server says of a form. By hand: derived code would swell the wasm.
+    pub(crate) fn read(mut said: Entries) -> Self {
+        let mut report = Self::default();
+        for text in said.take_list::<String>("form") {
+            report.form(text);
+        }
+        let fields = said.take("fields");
+        let fields = fields.and_then(|fields| serde_json::from_str::<Entries>(fields.get()).ok());
+        for (name, texts) in fields.into_iter().flatten() {
+            let texts = serde_json::from_str::<Vec<String>>(texts.get());
+            for text in texts.unwrap_or_default() {
+                report.field(&name, text);
+            }
+        }
+        report
     }
 
     /// Makes an error of it.
@@ -81,7 +94,8 @@ impl Report {
         if self.is_valid() {
             return Ok(());
         }
-        Err(Error::invalid_form(self.fields, self.form))
+        let fields = self.fields.0.into_iter().collect();
+        Err(Error::invalid_form(fields, self.form))
     }
 
     /// Says what is wrong with a field, in the words for it.
@@ -97,6 +111,90 @@ impl Report {
         let result = look(self);
         self.group.truncate(outside);
         result
+    }
+}
+
+/// What is wrong with fields: messages by flat names, in the order of these.
+///
+/// # Example
+///
+/// ```
+/// use mizan::form::Report;
+///
+/// let mut report = Report::default();
+/// report.field("email", "is taken");
+/// let fields = report.fields();
+/// assert_eq!(fields["email"], ["is taken"]);
+/// assert_eq!(fields.get("name"), None);
+/// assert_eq!(fields.keys().collect::<Vec<_>>(), ["email"]);
+/// ```
+// A map's code would be kilobytes in the wasm
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<(String, Vec<String>)>);
+
+impl FieldErrors {
+    fn push(&mut self, name: String, message: String) {
+        let find = self.0.binary_search_by(|(known, _)| known.cmp(&name));
+        match find {
+            Ok(index) => self.0[index].1.push(message),
+            Err(index) => self.0.insert(index, (name, vec![message])),
+        }
+    }
+
+    /// Returns the messages of a field.
+    pub fn get(&self, name: &str) -> Option<&Vec<String>> {
+        let mut fields = self.0.iter();
+        fields.find_map(|(known, messages)| (known == name).then_some(messages))
+    }
+
+    /// Returns the fields with their messages.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.0.iter().map(|(name, messages)| (name, messages))
+    }
+
+    /// Returns the names of the fields.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|(name, _)| name)
+    }
+
+    /// Returns the messages, field by field.
+    pub fn values(&self) -> impl Iterator<Item = &Vec<String>> {
+        self.0.iter().map(|(_, messages)| messages)
+    }
+
+    /// Returns of how many fields something is wrong.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether nothing is wrong with any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<BTreeMap<String, Vec<String>>> for FieldErrors {
+    fn from(fields: BTreeMap<String, Vec<String>>) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+/// # Panics
+///
+/// Where nothing is wrong with the field.
+impl<Q: AsRef<str> + ?Sized> Index<&Q> for FieldErrors {
+    type Output = Vec<String>;
+
+    fn index(&self, name: &Q) -> &Vec<String> {
+        let name = name.as_ref();
+        let messages = self.get(name);
+        messages.unwrap_or_else(|| panic!("nothing is wrong with `{name}`"))
+    }
+}
+
+impl Serialize for FieldErrors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

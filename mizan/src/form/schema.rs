@@ -1,6 +1,6 @@
 //! What a form consists of: known when it is compiled, and told to whoever asks.
 
-use super::{Check, Field, Rule};
+use super::{Bound, Check, Field, Pairs, RowsCode, Rule};
 use serde::Serialize;
 
 /// What a form is asked for with.
@@ -89,10 +89,16 @@ pub struct Shape {
     pub widget: Widget,
     /// Whether it has to be given, unless the form says otherwise.
     pub required: bool,
+    /// Whether a number may have a fraction.
+    pub decimal: bool,
     /// The choices that there are.
     pub choices: &'static [Choice],
     /// The fields of a group.
     pub fields: &'static [FieldSchema],
+    /// Writes what a group begins with.
+    pub initial: Option<fn(&mut Pairs)>,
+    /// What shows rows.
+    pub rows: Option<&'static RowsCode>,
 }
 
 impl Shape {
@@ -101,8 +107,11 @@ impl Shape {
         Self {
             widget,
             required: true,
+            decimal: false,
             choices: &[],
             fields: &[],
+            initial: None,
+            rows: None,
         }
     }
 
@@ -111,6 +120,15 @@ impl Shape {
     pub const fn optional(self) -> Self {
         Self {
             required: false,
+            ..self
+        }
+    }
+
+    /// A number that may have a fraction.
+    #[must_use]
+    pub const fn decimal(self) -> Self {
+        Self {
+            decimal: true,
             ..self
         }
     }
@@ -128,6 +146,12 @@ pub struct Schema {
     pub submit_label: &'static str,
     /// Whether the server's rules are asked while one types.
     pub live_validation: bool,
+    /// What is said once it was taken.
+    #[serde(skip)]
+    pub success: Option<&'static str>,
+    /// Whether what was filled in stays when it was taken.
+    #[serde(skip)]
+    pub keep_values: bool,
     /// Its fields, in order.
     pub fields: &'static [FieldSchema],
 }
@@ -140,8 +164,22 @@ impl Schema {
             title: None,
             submit_label: "Submit",
             live_validation: false,
+            success: None,
+            keep_values: false,
             fields,
         }
+    }
+
+    /// Whether a field is a form itself, or a list of some.
+    pub(crate) const fn has_groups(&self) -> bool {
+        let mut index = 0;
+        while index < self.fields.len() {
+            if !self.fields[index].fields.is_empty() {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// Sets what stands above it.
@@ -162,6 +200,20 @@ impl Schema {
     #[must_use]
     pub const fn live_validation(mut self) -> Self {
         self.live_validation = true;
+        self
+    }
+
+    /// Sets what is said once it was taken.
+    #[must_use]
+    pub const fn success(mut self, text: &'static str) -> Self {
+        self.success = Some(text);
+        self
+    }
+
+    /// Leaves what was filled in where it is when it was taken.
+    #[must_use]
+    pub const fn keep_values(mut self) -> Self {
+        self.keep_values = true;
         self
     }
 }
@@ -187,6 +239,12 @@ pub struct FieldSchema {
     pub widget: Widget,
     /// Whether it has to be given.
     pub required: bool,
+    /// Whether several choices can be made.
+    #[serde(skip_serializing_if = "is_not")]
+    pub multiple: bool,
+    /// Whether a number may have a fraction.
+    #[serde(skip_serializing_if = "is_not")]
+    pub decimal: bool,
     /// What is said where it is not; the words for that by default.
     #[serde(skip)]
     pub(crate) required_message: Option<&'static str>,
@@ -199,6 +257,12 @@ pub struct FieldSchema {
     /// The fields of a group.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub fields: &'static [FieldSchema],
+    /// Writes what a group begins with.
+    #[serde(skip)]
+    pub(crate) initial: Option<fn(&mut Pairs)>,
+    /// What shows rows.
+    #[serde(skip)]
+    pub(crate) rows: Option<&'static RowsCode>,
 }
 
 impl FieldSchema {
@@ -207,8 +271,11 @@ impl FieldSchema {
         let Shape {
             widget,
             required,
+            decimal,
             choices,
             fields,
+            initial,
+            rows,
         } = T::SHAPE;
         Self {
             name,
@@ -218,10 +285,14 @@ impl FieldSchema {
             autocomplete: None,
             widget,
             required,
+            multiple: matches!(widget, Widget::Checkboxes),
+            decimal,
             required_message: None,
             rules: &[],
             choices,
             fields,
+            initial,
+            rows,
         }
     }
 
@@ -287,10 +358,27 @@ impl FieldSchema {
 
     /// How many entries a list may have, where there is a rule that says so.
     pub(crate) fn most(&self) -> Option<usize> {
-        self.rules.iter().find_map(|rule| match rule.check() {
-            Check::Length { max, .. } => max,
+        self.length().1
+    }
+
+    /// Between which two a length is, where there is a rule that says so.
+    pub(crate) fn length(&self) -> (Option<usize>, Option<usize>) {
+        let mut checks = self.rules.iter().map(Rule::check);
+        let length = checks.find_map(|check| match check {
+            Check::Length { min, max } => Some((min, max)),
             _ => None,
-        })
+        });
+        length.unwrap_or_default()
+    }
+
+    /// Between which two a number is, where there is a rule that says so.
+    pub(crate) fn range(&self) -> (Option<Bound>, Option<Bound>) {
+        let mut checks = self.rules.iter().map(Rule::check);
+        let range = checks.find_map(|check| match check {
+            Check::Range { min, max } => Some((min, max)),
+            _ => None,
+        });
+        range.unwrap_or_default()
     }
 
     /// Sets what else holds for it.
@@ -299,4 +387,8 @@ impl FieldSchema {
         self.rules = rules;
         self
     }
+}
+
+fn is_not(flag: &bool) -> bool {
+    !flag
 }

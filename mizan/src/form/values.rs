@@ -68,7 +68,19 @@ impl Values {
     {
         let (mut values, mut budget) = (Self::default(), Budget::default());
         for (name, text) in pairs {
-            values.put(name.as_ref(), Raw::Text(text.into()), &mut budget)?;
+            let name = name.as_ref();
+            let put = values.put(name, text.into(), &mut budget);
+            put.map_err(|refused| refused.error(name))?;
+        }
+        Ok(values)
+    }
+
+    /// Reads what a page has filled in; where it has too much, it says so.
+    pub(crate) fn of_page(pairs: Vec<(String, String)>) -> std::result::Result<Self, String> {
+        let (mut values, mut budget) = (Self::default(), Budget::default());
+        for (name, text) in pairs {
+            let put = values.put(&name, text, &mut budget);
+            put.map_err(|refused| refused.text())?;
         }
         Ok(values)
     }
@@ -95,36 +107,46 @@ impl Values {
     }
 
     /// Adds a value under a flat name.
-    fn put(&mut self, name: &str, raw: Raw, budget: &mut Budget) -> Result<()> {
+    fn put(
+        &mut self,
+        name: &str,
+        text: String,
+        budget: &mut Budget,
+    ) -> std::result::Result<(), Refused> {
         let mut group = self;
         let mut segments = name.split('.').enumerate().peekable();
         while let Some((depth, segment)) = segments.next() {
             if depth >= DEEPEST {
-                return Err(too_deep());
+                return Err(Refused::TooDeep);
             }
             let is_last = segments.peek().is_none();
             match group.entry(segment, is_last, budget)? {
                 Node::Values(values) if is_last => {
-                    budget.take()?;
-                    values.push(raw);
+                    budget.spend()?;
+                    values.push(Raw::Text(text));
                     return Ok(());
                 }
                 Node::Group(inner) if !is_last => group = inner,
-                _ => return Err(both(name)),
+                _ => return Err(Refused::Both),
             }
         }
         Ok(())
     }
 
     /// What stands under a name; an empty place of its kind where nothing does.
-    fn entry(&mut self, name: &str, is_value: bool, budget: &mut Budget) -> Result<&mut Node> {
+    fn entry(
+        &mut self,
+        name: &str,
+        is_value: bool,
+        budget: &mut Budget,
+    ) -> std::result::Result<&mut Node, Refused> {
         let index = match self.find(name) {
             Ok(index) => index,
             Err(index) => {
                 let node = if is_value {
                     Node::Values(Vec::new())
                 } else {
-                    budget.take()?;
+                    budget.spend()?;
                     Node::Group(Self::default())
                 };
                 self.nodes.insert(index, (name.to_owned(), node));
@@ -158,9 +180,40 @@ impl Default for Budget {
 
 impl Budget {
     /// Pays for a value, or a group.
+    #[cfg_attr(not(feature = "ssr"), allow(dead_code, reason = "JSON's"))]
     pub(crate) fn take(&mut self) -> Result<()> {
-        self.0 = self.0.checked_sub(1).ok_or_else(too_many)?;
+        self.spend().map_err(|refused| refused.error(""))
+    }
+
+    fn spend(&mut self) -> std::result::Result<(), Refused> {
+        self.0 = self.0.checked_sub(1).ok_or(Refused::TooMany)?;
         Ok(())
+    }
+}
+
+/// Why values are no form's.
+#[derive(Clone, Copy)]
+enum Refused {
+    TooMany,
+    TooDeep,
+    /// A name is a value's and a group's.
+    Both,
+}
+
+impl Refused {
+    fn text(self) -> String {
+        match self {
+            Self::TooMany => format!("the form has more than {MOST} values"),
+            Self::TooDeep => format!("the form's groups lie deeper than {DEEPEST}"),
+            Self::Both => "is given as a value and as a group".to_owned(),
+        }
+    }
+
+    fn error(self, name: &str) -> Error {
+        match self {
+            Self::Both => Error::invalid_field(shorten(name), self.text()),
+            Self::TooMany | Self::TooDeep => Error::validation(self.text()),
+        }
     }
 }
 
@@ -170,19 +223,7 @@ pub(crate) fn check_depth(depth: usize) -> Result<()> {
     if depth < DEEPEST {
         return Ok(());
     }
-    Err(too_deep())
-}
-
-fn too_many() -> Error {
-    Error::validation(format!("the form has more than {MOST} values"))
-}
-
-fn too_deep() -> Error {
-    Error::validation(format!("the form's groups lie deeper than {DEEPEST}"))
-}
-
-fn both(name: &str) -> Error {
-    Error::invalid_field(shorten(name), "is given as a value and as a group")
+    Err(Refused::TooDeep.error(""))
 }
 
 #[cfg(test)]

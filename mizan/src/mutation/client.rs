@@ -5,7 +5,7 @@ pub(crate) use crate::Call as Callable;
 use crate::{
     Error, Query, Result,
     browser::{self, Request, Session},
-    call::build,
+    call::{build, wire::KEY},
     channel::client::call as socket,
     context::{
         client::{Answered, Bundle, Merge, Overlay, Page, Refreshed, Target},
@@ -31,8 +31,36 @@ pub(crate) async fn call<C: Callable>(arguments: &C, overlays: Vec<Overlay>) -> 
     } else {
         (over_http, C::PATH)
     };
-    let result = exchange(over, target, build::<C>(), body, overlays).await?;
+    let sent = Sent {
+        target,
+        build: Some(build::<C>()),
+        key: None,
+        mounted: None,
+        body,
+    };
+    let result = exchange(over, sent, overlays).await?;
     serde_json::from_str(result.get()).map_err(browser::unreadable)
+}
+
+/// Calls what is no function, but an endpoint like one: a form's. The same key makes it the same
+/// call.
+///
+/// # Errors
+///
+/// What was answered, or NETWORK when no answer of the server's arrived.
+pub(crate) async fn post(
+    path: &'static str,
+    body: String,
+    key: Option<String>,
+) -> Result<Box<RawValue>> {
+    let sent = Sent {
+        target: path,
+        build: None,
+        key,
+        mounted: None,
+        body,
+    };
+    exchange(over_http, sent, Vec::new()).await
 }
 
 /// Runs a call of a mutation's handle.
@@ -71,7 +99,10 @@ pub(crate) fn spawn(call: impl Future<Output = ()> + 'static) {
 struct Sent {
     /// Where to: a path, or a function's name.
     target: &'static str,
-    build: String,
+    /// Which build of the function the page knows.
+    build: Option<String>,
+    /// What makes it the same call as another with it.
+    key: Option<String>,
     mounted: Option<String>,
     body: String,
 }
@@ -89,14 +120,18 @@ type Over = fn(Sent) -> BoxFuture<'static, Result<Answer>>;
 
 fn over_http(sent: Sent) -> BoxFuture<'static, Result<Answer>> {
     async {
-        let mut headers = vec![(BUILD, sent.build)];
-        if let Some(mounted) = sent.mounted {
-            headers.push((MOUNTED, mounted));
-        }
+        let headers = [
+            (BUILD, sent.build),
+            (MOUNTED, sent.mounted),
+            (KEY, sent.key),
+        ];
+        let headers = headers.into_iter();
         let request = Request {
             path: sent.target.to_owned(),
             body: Some(sent.body),
-            headers,
+            headers: headers
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
         };
         let response = browser::send(request).await?;
         Ok(Answer {
@@ -116,7 +151,9 @@ fn over_socket(sent: Sent) -> BoxFuture<'static, Result<Answer>> {
             build,
             mounted,
             body,
+            ..
         } = sent;
+        let build = build.unwrap_or_default();
         let mut parts = socket::call(target, &build, mounted, &body).await?;
         let error = parts.take("error");
         Ok(Answer {
@@ -131,22 +168,11 @@ fn over_socket(sent: Sent) -> BoxFuture<'static, Result<Answer>> {
 }
 
 /// Sends a call, applies what the answer says of contexts, and returns its result.
-async fn exchange(
-    over: Over,
-    target: &'static str,
-    build: String,
-    body: String,
-    overlays: Vec<Overlay>,
-) -> Result<Box<RawValue>> {
+async fn exchange(over: Over, mut sent: Sent, overlays: Vec<Overlay>) -> Result<Box<RawValue>> {
     let page = Page::current();
     let since = page.now();
     let _calling = page.calls();
-    let sent = Sent {
-        target,
-        build,
-        mounted: page.mounted(),
-        body,
-    };
+    sent.mounted = page.mounted();
     let Answer {
         session,
         mut parts,

@@ -30,7 +30,7 @@ use crate::{
         server::{Encoding, log},
     },
     form::{
-        FORM, KEY, Posted, ROWS, on_this_site,
+        FORM, KEY, Posted, ROW_BUTTONS, on_this_site,
         server::{FormRegistration, Said, change_rows, done_cookie, given_back},
     },
     request::{Scope, Way},
@@ -97,7 +97,7 @@ async fn take(request: Request, scope: Scope, render: Render) -> Result<Response
         .forms
         .get(&*name)
         .ok_or_else(|| Error::not_found("there is no such form"))?;
-    if let Some(change) = input(&body, ROWS)? {
+    if let Some(change) = input(&body, ROW_BUTTONS)? {
         let mut pairs = given_back(form.schema, &body);
         change_rows(form.schema, &change, &mut pairs)?;
         scope.has_posted(Posted::changed(form.name, pairs));

@@ -21,7 +21,7 @@
 //! endpoint knows of.
 
 use super::answer::SESSION;
-use crate::{Code, Error, Result, limit::Caller, request::Scope};
+use crate::{Code, Error, Result, call::wire, limit::Caller, request::Scope};
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use tower_sessions::session::Id;
 use xxhash_rust::xxh3::xxh3_128;
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const KEY: HeaderName = HeaderName::from_static(wire::KEY);
 
 /// How long a key may be, in bytes.
 const LONGEST: usize = 255;

@@ -149,6 +149,8 @@ impl Report<'_> {
             row_of("Mizan, a channel", &self.sizes.channel),
             row_of("Mizan, a live context", &self.sizes.live),
             row_of("Mizan, a call over the socket", &self.sizes.websocket),
+            row_of("Mizan, a form", &self.sizes.form),
+            row_of("Mizan, another form beside it", &self.sizes.further_form),
         ]
     }
 }

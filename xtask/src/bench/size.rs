@@ -22,6 +22,9 @@ pub(crate) struct Sizes {
     pub(crate) channel: Size,
     pub(crate) live: Size,
     pub(crate) websocket: Size,
+    /// Mizan's with a form, and with another one beside it.
+    pub(crate) form: Size,
+    pub(crate) further_form: Size,
 }
 
 impl Sizes {
@@ -41,6 +44,16 @@ impl Sizes {
     /// What the first channel costs, in kilobytes of brotli.
     pub(crate) fn channel(&self) -> f64 {
         self.channel.brotli.saturating_sub(self.mizan.brotli) as f64 / 1e3
+    }
+
+    /// What the first form costs, in kilobytes of brotli.
+    pub(crate) fn form(&self) -> f64 {
+        self.form.brotli.saturating_sub(self.mizan.brotli) as f64 / 1e3
+    }
+
+    /// What another form costs, in kilobytes of brotli.
+    pub(crate) fn further_form(&self) -> f64 {
+        self.further_form.brotli.saturating_sub(self.form.brotli) as f64 / 1e3
     }
 }
 
@@ -74,6 +87,8 @@ pub(crate) fn measure() -> Result<Sizes> {
         channel: weigh("mizan-page", "hydrate,channel")?,
         live: weigh("mizan-page", "hydrate,live")?,
         websocket: weigh("mizan-page", "hydrate,websocket")?,
+        form: weigh("mizan-page", "hydrate,form")?,
+        further_form: weigh("mizan-page", "hydrate,further-form")?,
     })
 }
 

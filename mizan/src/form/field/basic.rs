@@ -63,7 +63,7 @@ macro_rules! floats {
     ($($ty:ty),*) => {$(
         /// A number; none that is infinite or not a number.
         impl Field for $ty {
-            const SHAPE: Shape = Shape::new(Widget::Number);
+            const SHAPE: Shape = Shape::new(Widget::Number).decimal();
 
             fn read(reading: &mut Reading<'_>) -> Option<Self> {
                 let parse = |text: &str| text.parse().ok().filter(|number: &$ty| number.is_finite());

@@ -1,12 +1,15 @@
 //! Forms in forms, and rows of them.
 
 use super::Reading;
-use crate::form::{FieldSchema, Form, Pairs, Problem, Report, Shape, Values, Widget, values::Node};
+use crate::form::{
+    FieldSchema, Form, Pairs, Problem, ROWS, Report, Shape, Values, Widget, values::Node,
+};
 
 /// What a field is like that is a form itself.
 pub const fn group_shape<F: Form>() -> Shape {
     Shape {
         fields: F::SCHEMA.fields,
+        initial: Some(F::initial),
         ..Shape::new(Widget::Group)
     }
 }
@@ -15,6 +18,7 @@ pub const fn group_shape<F: Form>() -> Shape {
 pub const fn rows_shape<F: Form>() -> Shape {
     Shape {
         widget: Widget::Rows,
+        rows: Some(&ROWS),
         ..group_shape::<F>().optional()
     }
 }

@@ -149,7 +149,16 @@ fn is_blank(node: &Node) -> bool {
 fn clean(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.contains('\r') {
-        return Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
+        let mut letters = text.chars().peekable();
+        let mut cleaned = String::new();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\r' if letters.peek() == Some(&'\n') => {}
+                '\r' => cleaned.push('\n'),
+                letter => cleaned.push(letter),
+            }
+        }
+        return Cow::Owned(cleaned);
     }
     Cow::Borrowed(text)
 }

@@ -3,7 +3,7 @@
 
 /// Whether a text is an e-mail address. By hand: in a wasm, `regex` is larger than a form may be.
 pub(super) fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else {
+    let Some((local, domain)) = text.split_once('@') else {
         return false;
     };
     !local.is_empty() && local.bytes().all(is_of_local) && domain.split('.').all(is_label)

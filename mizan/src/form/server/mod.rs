@@ -5,9 +5,11 @@
 //! is told as a mutation's is.
 
 mod json;
+mod page;
 mod posted;
 mod rows;
 
+pub(super) use page::{Work, changed, keep, send, unchanged};
 pub(crate) use posted::{Said, done_cookie, given_back, start_page};
 pub(super) use posted::{address, posted, random};
 pub(crate) use rows::change_rows;
@@ -26,6 +28,7 @@ use crate::{
     registry::Location,
 };
 use bytes::Bytes;
+use garde::rules::alphanumeric::Alphanumeric;
 use std::future::Future;
 use url::Url;
 
@@ -213,6 +216,11 @@ fn decode(body: &[u8], encoding: Encoding) -> Result<Values> {
             Values::from_pairs(form_urlencoded::parse(body))
         }
     }
+}
+
+/// Whether a text has letters and digits only.
+pub(super) fn is_alphanumeric(text: &str) -> bool {
+    text.validate_alphanumeric()
 }
 
 /// Whether a text is an address of the web, as a browser would say.

@@ -36,8 +36,8 @@ pub(in crate::form) fn address() -> String {
     address.flatten().unwrap_or_default()
 }
 
-pub(in crate::form) fn random() -> [u8; 16] {
-    Uuid::new_v4().into_bytes()
+pub(in crate::form) fn random() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 /// Puts into a page, before it is rendered, what it was sent for a form.

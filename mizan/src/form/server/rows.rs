@@ -4,7 +4,7 @@
 //! A row is there where there is a value of it, so one that is added gets an empty one for each of
 //! its fields that a page always sends.
 
-use super::super::{FieldSchema, ROWS, Schema, Widget};
+use super::super::{FieldSchema, ROW_BUTTONS, Schema, Widget};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ type Pair = (String, String);
 ///
 /// VALIDATION_ERROR where there is no such list, or that is no change.
 pub(crate) fn change_rows(schema: &Schema, change: &str, pairs: &mut Vec<Pair>) -> Result<()> {
-    let no_change = || Error::invalid_field(ROWS, "is no change of the form's rows");
+    let no_change = || Error::invalid_field(ROW_BUTTONS, "is no change of the form's rows");
     let mut parts = change.split(':');
     let (verb, list) = (parts.next(), parts.next().unwrap_or_default());
     let (number, rest) = (parts.next(), parts.next());
