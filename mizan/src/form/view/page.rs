@@ -133,8 +133,8 @@ const EVENTS: [&str; 5] = ["input", "focusout", "click", "submit", "reset"];
 /// Hears what happens in a form, as long as its element is there.
 fn listen(form: &Element, state: &Arc<State>) {
     let state = Arc::clone(state);
-    // The type of closure that Leptos has for every event: its code is there already
-    let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+    // `Fn`: it is called while it runs, where a submit moves the focus
+    let listener = Closure::<dyn Fn(Event)>::new(move |event: Event| {
         hear(&event, &state);
     });
     // Owned by the browser, which frees it when nothing refers to it any more
