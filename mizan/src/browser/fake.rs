@@ -194,7 +194,7 @@ pub(crate) fn focused() -> Vec<String> {
 /// Another one each time.
 pub(crate) fn random() -> String {
     RANDOM.set(RANDOM.get() + 1);
-    format!("random-{}", RANDOM.get())
+    format!("{:032x}", RANDOM.get())
 }
 
 pub(crate) fn is_alphanumeric(text: &str) -> bool {

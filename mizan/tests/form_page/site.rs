@@ -262,19 +262,16 @@ fn Shown(name: &'static str) -> impl IntoView {
         done,
         ..
     } = posted(name).unwrap_or_default();
-    let fields = report
-        .fields()
-        .clone()
-        .into_iter()
-        .map(|(field, messages)| {
-            view! { <p class="wrong">{format!("{field}: {}", messages.join("; "))}</p> }
-        });
+    let fields = report.fields().iter().map(|(field, messages)| {
+        let text = format!("{field}: {}", messages.join("; "));
+        view! { <p class="wrong">{text}</p> }
+    });
     view! {
         <form method="post" action=action(name) id=name>
             <input type="hidden" name=FORM value=name/>
             <input type="hidden" name=KEY value=key()/>
             {pairs.into_iter().map(|(name, value)| view! { <input name=name value=value/> }).collect_view()}
-            {fields.collect_view()}
+            {fields.collect::<Vec<_>>()}
             <p role="alert">{report.of_form().join("; ")} {error.map(|error| error.to_string())}</p>
             <p role="status">{done.then_some("It was sent")}</p>
         </form>
