@@ -3,8 +3,8 @@
 //! What is sent of a form is what its elements hold, so it can be sent without JavaScript; they are
 //! written once, as HTML, and the browser keeps what is filled in. `page` tells the form's state of
 //! it, and the elements of the state: what is wrong, and what code has changed. So there is one
-//! piece of code for all fields, whatever their types, and it is small: as views of Leptos the same
-//! elements were 70 kB in every wasm, where they are 10 so.
+//! piece of code for all fields, whatever their types, and it is small: the first form of a page is
+//! 20 kB of WebAssembly, where it was 74 with the same elements as views of Leptos.
 //!
 //! | file | what is in it |
 //! | --- | --- |

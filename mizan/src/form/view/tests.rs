@@ -56,6 +56,19 @@ impl FormHandler for WholeForm {
     }
 }
 
+#[mizan::form]
+struct ListForm {
+    #[field(length(min = 1, max = 2))]
+    items: Vec<PlaceForm>,
+}
+
+#[mizan::form_handler]
+impl FormHandler for ListForm {
+    async fn submit(self) -> mizan::Result<()> {
+        Ok(())
+    }
+}
+
 /// Without the comments by which the browser finds its way.
 fn html(view: impl IntoView) -> String {
     let html = view.into_view().to_html();
@@ -264,4 +277,45 @@ fn by_hand_it_is_what_one_makes_of_it() {
     assert!(!html.contains("<h2>"));
     has(&html, r#"id="whole-form""#, &[r#"aria-label="All of it""#]);
     assert!(html.contains("Now</button>"), "{html}");
+}
+
+#[test]
+fn rows_have_buttons() {
+    let owner = Owner::new();
+    let (one, two) = owner.with(|| {
+        let form = use_list_form();
+        let one = html(view! { <FormView form/> });
+        form.items.add();
+        (one, html(view! { <FormView form/> }))
+    });
+    has(
+        &one,
+        r#"name="items.0.city""#,
+        &[r#"id="list-items-0-city""#],
+    );
+    has(
+        &one,
+        r#"value="remove:items:0""#,
+        &[r#"aria-disabled="true""#, "formnovalidate"],
+    );
+    has(
+        &one,
+        r#"value="add:items""#,
+        &[r#"name="mizan-rows""#, r#"aria-label="Add: Items""#],
+    );
+    assert!(!one.contains("items.1"));
+    assert!(two.contains("<legend>Items 2</legend>"));
+    has(&two, r#"value="add:items""#, &[r#"aria-disabled="true""#]);
+    for (button, is_off) in [
+        ("up:items:0", true),
+        ("down:items:0", false),
+        ("up:items:1", false),
+        ("down:items:1", true),
+        ("remove:items:1", false),
+    ] {
+        let tag = tag(&two, &format!(r#"value="{button}""#));
+        assert_eq!(tag.contains("aria-disabled"), is_off, "{tag}");
+    }
+    // The first button is the one that the Enter key presses
+    assert!(two.find("hidden=\"\"></button>").unwrap() < two.find("up:items:0").unwrap());
 }
