@@ -37,7 +37,7 @@ pub struct ContactForm {
     pub message: String,
 }
 
-#[mizan::form_handler(rate = "5/min")]
+#[mizan::form_handler(rate = "10/min")]
 impl FormHandler for ContactForm {
     /// What only the database knows.
     async fn check(&self, report: &mut Report) -> mizan::Result<()> {

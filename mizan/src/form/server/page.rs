@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// What is under way: nothing, here.
 #[derive(Default)]
-pub(in crate::form) struct Work;
+pub(in crate::form) struct Work(());
 
 /// Event handlers don't run on the server: nobody presses a button.
 pub(in crate::form) fn send(_: &Arc<State>) {}

@@ -112,7 +112,7 @@ pub(in crate::form) fn row(rows: &str, number: u32) -> String {
 pub(super) fn defaults(field: &FieldSchema, group: &str) -> Vec<(String, String)> {
     let mut pairs = Pairs::default();
     if let Some(initial) = field.initial {
-        pairs.within(group, |pairs| initial(pairs));
+        pairs.within(group, initial);
     }
     pairs.into_iter().collect()
 }

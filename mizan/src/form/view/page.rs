@@ -19,8 +19,8 @@ use web_sys::{
 };
 
 /// Boxed, so that the code of an effect exists once.
-pub(super) fn effect(mut run: Box<dyn FnMut()>) {
-    Effect::new(move || run());
+pub(super) fn effect(run: Box<dyn FnMut()>) {
+    Effect::new(run);
 }
 
 /// What stands around a form is there: hears of what happens in it, and takes over what its elements

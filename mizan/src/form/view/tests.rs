@@ -85,8 +85,8 @@ fn tag<'a>(html: &'a str, part: &str) -> &'a str {
     let at = html
         .find(part)
         .unwrap_or_else(|| panic!("no {part} in {html}"));
-    let start = html[..at].rfind('<').unwrap();
-    let end = at + html[at..].find('>').unwrap();
+    let start = html[..at].rfind('<').expect("a tag");
+    let end = at + html[at..].find('>').expect("its end");
     &html[start..=end]
 }
 
