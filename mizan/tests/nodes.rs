@@ -259,6 +259,34 @@ async fn what_is_emptied_or_damaged_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_purge_is_one_round_trip_whatever_is_kept() {
+    if layers::redis().is_none() {
+        return;
+    }
+    let mut redis = OwnRedis::new();
+    redis.start();
+    let url = format!("redis://127.0.0.1:{}", redis.port);
+    let one = node(&url, &World::default()).await;
+    write(&one, 1).await;
+    join_all((0..200).map(async |id| {
+        let path = format!("/api/mizan/ctx/count?id={id}");
+        assert_eq!(get(&one, &path).await.status, 200);
+    }))
+    .await;
+    redis.ask(&["config", "resetstat"]);
+    write(&one, 2).await;
+    // What a script does is counted too, and no round trip
+    let commands = redis.ask(&["info", "commandstats"]);
+    let of_scripts = |line: &&String| line.contains("_eval") || line.contains("_script");
+    let scripts: Vec<_> = commands.iter().filter(of_scripts).collect();
+    assert_eq!(scripts.len(), 1, "{commands:?}");
+    assert!(
+        scripts[0].starts_with("cmdstat_evalsha:calls=1,"),
+        "{commands:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_redis_that_made_room_has_not_forgotten_purges() {
     if layers::redis().is_none() {
         return;

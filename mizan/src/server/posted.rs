@@ -186,7 +186,8 @@ impl Submission {
             Done::Again(answer) => answer.give(),
             Done::Now(_) => taken(&parts.uri, &work, &flush)?,
         };
-        if let Some(claim) = claim {
+        // An answer is kept without its cookies: who has signed in by it would get none
+        if let Some(claim) = claim.filter(|_| !scope.identity().has_changed()) {
             claim.keep(None, &mut response).await;
         }
         if let Some(cookie) = done_cookie(form.name, scope.is_development()) {

@@ -91,6 +91,12 @@ async fn a_form_signs_in() {
         (422, None)
     );
     assert!(shows(&page, "nobody has that name"));
+    // Pressed twice: the browser has gone away from the first answer, and its cookie
+    for _ in 0..2 {
+        let answer = post(&app, "/notes", "mizan-form=name&mizan-key=k1&name=staff").await;
+        assert_eq!(answer.status, 303);
+        assert!(set_cookie(&answer, "session").is_some());
+    }
     // Whoever they are by then, the page is theirs
     let page = post(&app, "/contact", "mizan-form=name&name=user&then=later").await;
     assert_eq!(page.status, 409);

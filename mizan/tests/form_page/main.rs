@@ -49,6 +49,18 @@ async fn a_form_that_is_taken_sends_the_browser_back_to_its_page() {
     }
 }
 
+/// HTML sends CRLF, and its elements hold LF: what the page carries is what they hold.
+#[tokio::test]
+async fn lines_come_back_as_a_page_has_them() {
+    let (app, _) = site();
+    let sent = letter("message", "one\r\ntwo").replace("ada%40", "ada");
+    let page = post(&app, "/contact", &sent).await;
+    assert_eq!(page.status, 422);
+    let pairs = carried(&page.text)["pairs"].clone();
+    let pairs: Vec<String> = serde_json::from_value(pairs).unwrap();
+    assert!(pairs.contains(&"one\ntwo".to_owned()), "{pairs:?}");
+}
+
 #[tokio::test]
 async fn that_it_was_taken_is_told_to_the_next_page_once() {
     let (app, _) = site();

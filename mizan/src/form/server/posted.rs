@@ -90,7 +90,8 @@ pub(crate) fn given_back(schema: &Schema, body: &[u8]) -> Vec<(String, String)> 
         let field = field(schema.fields, name);
         field.is_some_and(|field| field.widget != Widget::Password)
     });
-    let owned = given_back.map(|(name, text)| (name.into_owned(), text.into_owned()));
+    // HTML's own lines end in CRLF when they are sent, and in LF in the page
+    let owned = given_back.map(|(name, text)| (name.into_owned(), text.replace("\r\n", "\n")));
     owned.take(MOST).collect()
 }
 
