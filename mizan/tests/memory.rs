@@ -117,9 +117,11 @@ async fn memory_is_the_same_afterwards() {
     for page in 0..1_000 {
         round(&app, page * PROVIDERS).await;
     }
+    // The cache's own tables come and go by 400 KiB; one entry of 16 bytes for each instance would
+    // be 1.5 MiB
     let grown = ALLOCATED.allocated().saturating_sub(before);
     assert!(
-        grown < 256 * 1024,
+        grown < 1024 * 1024,
         "100,000 instances left {grown} bytes behind"
     );
 }
